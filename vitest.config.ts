@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/setup.ts'],
+    reporters: ['./test/support/reporter.ts'],
+    // A Temporal worker crashes in a worker thread.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // No test reaches a real provider, whatever the shell has set.
+    env: { OPENAI_API_KEY: '', OPENAI_BASE_URL: '' },
+  },
+});
