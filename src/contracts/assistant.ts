@@ -1,0 +1,50 @@
+import type { JsonObject } from './json.ts';
+
+/** What an assistant is. Stored whole, once per version; a turn runs the version it was accepted with. */
+export interface AssistantDefinition {
+  name: string;
+  /** Model name as the Responses API knows it. */
+  model: string;
+  instructions?: string;
+  /** Names of function tools in the worker's registry. */
+  tools?: string[];
+  /** Tools the provider runs itself (`web_search`, `mcp` without approvals, …), passed through as they are. */
+  hostedTools?: JsonObject[];
+  knowledge?: KnowledgeDefinition;
+  /** Responses `text` parameter, for structured output: `{ format: { type: 'json_schema', … } }`. */
+  text?: JsonObject;
+  /**
+   * Further parameters of `responses.create`, passed through: `temperature`, `reasoning`, `tool_choice`, … With
+   * `store: false` a reasoning model needs `include: ['reasoning.encrypted_content']`, to be sent its reasoning back.
+   */
+  modelOptions?: JsonObject;
+  /** Asked when the first model failed for good. */
+  fallbackModel?: string;
+  /** Said when every model failed for good. Without it such a turn fails. */
+  fallbackAnswer?: string;
+  limits?: TurnLimits;
+}
+
+export interface KnowledgeDefinition {
+  /** Names of the knowledge bases to search. */
+  bases: string[];
+  /** Passages given to the model, 1–50. */
+  maxPassages?: number;
+}
+
+export interface TurnLimits {
+  /** Model calls that may ask for tools before the turn ends incomplete, reason `max_rounds`. */
+  maxRounds?: number;
+  /** From accept to the end, milliseconds. A turn past it ends as expired. */
+  turnTimeoutMs?: number;
+  /** Input plus output tokens of all model calls of one turn. Reaching it ends the turn incomplete, reason `max_turn_tokens`. */
+  maxTurnTokens?: number;
+  /** Output tokens of one model call, 16 and up. */
+  maxOutputTokens?: number;
+}
+
+export const TURN_LIMIT_DEFAULTS = {
+  maxRounds: 12,
+  turnTimeoutMs: 600_000,
+  maxPassages: 6,
+} as const;

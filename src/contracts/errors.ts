@@ -1,0 +1,50 @@
+import type { JsonObject } from './json.ts';
+
+/** Every error a caller can meet, and what to do about it. docs/errors.md is held against this table. */
+export const ERROR_CODES = {
+  invalid_request: 'Correct the field that the message names.',
+  input_empty: 'Send at least one input item with content.',
+  input_too_large: 'Send less, or raise the limit that the message names.',
+  assistant_not_found: 'Check the id; ids of other tenants are unknown too.',
+  conversation_not_found: 'Check the id; ids of other tenants are unknown too.',
+  turn_not_found: 'Check the id; ids of other tenants are unknown too.',
+  document_not_found: 'Check the id; ids of other tenants are unknown too.',
+  conversation_busy:
+    'Wait for the active turn (details.activeTurn) or cancel it, then start again.',
+  idempotency_conflict: 'Use a new key for a new request; this key was used with another one.',
+  invalid_cursor: 'Pass `nextCursor` of an earlier page unchanged.',
+  invalid_schema: 'Mend the JSON Schema that the message names.',
+  invalid_tool: 'Mend the tool definition that the message names.',
+  duplicate_tool: 'Give each tool a name of its own.',
+  document_rejected: 'Send text or Markdown as valid UTF-8, within the size limit.',
+  invalid_setting: 'Correct the setting that the message names; docs/configuration.md lists them.',
+  missing_setting: 'Set what the message names; docs/configuration.md lists the settings.',
+  database_unreachable: 'Check DATABASE_URL and that PostgreSQL is running there.',
+  database_too_new:
+    'Run a Turnkeeper release at least as new as the one that migrated this database.',
+  temporal_unreachable:
+    'Check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE, and that Temporal is running there.',
+  temporal_cli_missing: 'Install the Temporal CLI, or name it with TEMPORAL_CLI_PATH.',
+  data_dir_in_use: 'Stop the process that uses the data directory, or choose another one.',
+  service_failed:
+    'Read the output of the part that the message names; it ended or did not get ready.',
+  history_replay_failed: 'Undo the incompatible workflow change, or guard it with patched().',
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The one error class of the public surface. `code` is stable; the message says what is wrong and what to do. */
+export class TurnkeeperError extends Error {
+  readonly code: ErrorCode;
+  readonly details: JsonObject;
+  constructor(code: ErrorCode, message: string, details: JsonObject = {}, cause?: unknown) {
+    super(`${message} ${ERROR_CODES[code]}`, cause === undefined ? undefined : { cause });
+    this.name = 'TurnkeeperError';
+    this.code = code;
+    this.details = details;
+  }
+}
+
+export function isTurnkeeperError(error: unknown, code?: ErrorCode): error is TurnkeeperError {
+  return error instanceof TurnkeeperError && (code === undefined || error.code === code);
+}

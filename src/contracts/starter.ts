@@ -1,0 +1,16 @@
+import type { IngestInput, TurnInput } from './turn.ts';
+
+export type ExecutionState = 'running' | 'closed' | 'not_found';
+
+/** Starts, asks after and stops workflows. */
+export interface TurnStarter {
+  /** Succeeds when the turn's workflow was started before, whatever became of it. */
+  startTurn(turn: TurnInput): Promise<void>;
+  /** Restarts a failed ingestion only through a new call; a running one is left alone. */
+  startIngest(input: IngestInput): Promise<void>;
+  executionState(workflowId: string): Promise<ExecutionState>;
+  /** Asks for cancellation; a workflow that is closed or unknown is left alone. */
+  cancel(workflowId: string): Promise<void>;
+  /** Ends a workflow from outside; one that is closed or unknown is left alone. */
+  terminate(workflowId: string, reason: string): Promise<void>;
+}

@@ -1,0 +1,80 @@
+import type { Item, Json, JsonObject } from '../contracts/json.ts';
+import type { ModelEvent } from '../contracts/model.ts';
+import type { CallUsage, NewEvent } from '../contracts/store.ts';
+
+export interface CollectedReply {
+  items: Item[];
+  responseId: string | null;
+  model: string | null;
+  /** Null when the model finished; else why not: `max_output_tokens`, `content_filter`. */
+  incomplete: string | null;
+  usage: Pick<CallUsage, 'inputTokens' | 'cachedTokens' | 'outputTokens' | 'reasoningTokens'>;
+}
+
+/** Gathers a reply from its stream. The terminal event has all items; servers that leave them out sent them one by one. */
+export function replyCollector() {
+  const done: Item[] = [];
+  let response: JsonObject = {};
+  return {
+    add(event: ModelEvent): void {
+      if (event.type === 'response.output_item.done') done.push(event['item'] as Item);
+      if (isObject(event['response'])) response = event['response'];
+    },
+    result(): CollectedReply {
+      const output = response['output'];
+      return {
+        items: Array.isArray(output) && output.length > 0 ? (output as Item[]) : done,
+        responseId: text(response['id']),
+        model: text(response['model']),
+        incomplete: incompleteReason(response),
+        usage: usageOf(response['usage']),
+      };
+    },
+  };
+}
+
+function incompleteReason(response: JsonObject): string | null {
+  if (response['status'] !== 'incomplete') return null;
+  const details = response['incomplete_details'];
+  return (isObject(details) && text(details['reason'])) || 'incomplete';
+}
+
+function usageOf(usage: Json | undefined): CollectedReply['usage'] {
+  const of = (value: Json | undefined, field: string): number => {
+    const count = isObject(value) ? value[field] : undefined;
+    return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : 0;
+  };
+  const details = (field: string) => (isObject(usage) ? usage[field] : undefined);
+  return {
+    inputTokens: of(usage, 'input_tokens'),
+    cachedTokens: of(details('input_tokens_details'), 'cached_tokens'),
+    outputTokens: of(usage, 'output_tokens'),
+    reasoningTokens: of(details('output_tokens_details'), 'reasoning_tokens'),
+  };
+}
+
+const KEPT_OF_RESPONSE = [
+  'id',
+  'object',
+  'status',
+  'model',
+  'usage',
+  'incomplete_details',
+  'error',
+];
+
+/** An event as readers get it: without the response's copy of instructions, tools and items. */
+export function readerEvent(event: ModelEvent): NewEvent {
+  const { response } = event;
+  if (!isObject(response)) return event;
+  const kept = Object.entries(response).filter(([field]) => KEPT_OF_RESPONSE.includes(field));
+  return { ...event, response: Object.fromEntries(kept) };
+}
+
+function text(value: Json | undefined): string | null {
+  return typeof value === 'string' ? value.replaceAll('\u0000', '\ufffd') : null;
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
