@@ -1,0 +1,117 @@
+import { TurnkeeperError } from '../contracts/errors.ts';
+import type { Item, JsonObject } from '../contracts/json.ts';
+import type {
+  Conversation,
+  ConversationItem,
+  ConversationStore,
+  RequestKey,
+} from '../contracts/store.ts';
+import type { Database, Queryable } from './database.ts';
+import { claimKey, resourceId } from './keys.ts';
+import { readPage } from './pages.ts';
+import { findTurn } from './turn-rows.ts';
+
+interface ConversationRow {
+  number: number;
+  id: string;
+  end_user: string | null;
+  metadata: JsonObject;
+  active_turn: string | null;
+  created_at: Date;
+}
+
+export interface ItemRow {
+  position: number;
+  turn_id: string | null;
+  item: Item;
+  created_at: Date;
+}
+
+export function conversationStore(db: Database): ConversationStore {
+  return {
+    create: (tenant, fields, key) =>
+      db.transaction((tx) => createConversation(tx, tenant, fields, key)),
+    get: (tenant, id) => findConversation(db, tenant, id),
+    list: (tenant, { endUser }, page) =>
+      readPage(
+        db,
+        {
+          sql: `SELECT * FROM turnkeeper.conversations
+                WHERE tenant = $1 AND ($2::text IS NULL OR end_user = $2)`,
+          params: [tenant, endUser ?? null],
+          column: 'number',
+          place: (row: ConversationRow) => row.number,
+          map: toConversation,
+        },
+        page,
+      ),
+    async items(tenant, id, { turnId }, page) {
+      await findConversation(db, tenant, id);
+      if (turnId !== undefined) await findTurn(db, tenant, turnId);
+      return readPage(
+        db,
+        {
+          sql: `SELECT position, turn_id, item, created_at FROM turnkeeper.items
+                WHERE conversation_id = $1 AND ($2::uuid IS NULL OR turn_id = $2)`,
+          params: [id, turnId ?? null],
+          column: 'position',
+          place: (row: ItemRow) => row.position,
+          map: toItem,
+        },
+        page,
+      );
+    },
+  };
+}
+
+async function createConversation(
+  tx: Queryable,
+  tenant: string,
+  fields: { endUser: string | null; metadata: JsonObject },
+  key: RequestKey | undefined,
+): Promise<Conversation> {
+  const id = resourceId(tenant, 'conversations', key);
+  if (await claimKey(tx, { tenant, scope: 'conversations', key, id })) {
+    await tx.query(
+      'INSERT INTO turnkeeper.conversations (id, tenant, end_user, metadata) VALUES ($1, $2, $3, $4)',
+      [id, tenant, fields.endUser, JSON.stringify(fields.metadata)],
+    );
+  }
+  return findConversation(tx, tenant, id);
+}
+
+export async function findConversation(
+  db: Queryable,
+  tenant: string,
+  id: string,
+): Promise<Conversation> {
+  const [row] = await db.query<ConversationRow>(
+    'SELECT * FROM turnkeeper.conversations WHERE tenant = $1 AND id = $2',
+    [tenant, id],
+  );
+  if (!row) throw conversationNotFound(id);
+  return toConversation(row);
+}
+
+export function conversationNotFound(id: string): TurnkeeperError {
+  return new TurnkeeperError('conversation_not_found', `There is no conversation ${id}.`, { id });
+}
+
+function toConversation(row: ConversationRow): Conversation {
+  return {
+    id: row.id,
+    endUser: row.end_user,
+    metadata: row.metadata,
+    activeTurn: row.active_turn,
+    createdAt: row.created_at,
+  };
+}
+
+export function toItem(row: ItemRow): ConversationItem {
+  return {
+    position: row.position,
+    turnId: row.turn_id,
+    item: row.item,
+    createdAt: row.created_at,
+  };
+}

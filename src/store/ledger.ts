@@ -1,0 +1,166 @@
+import type { Json, JsonObject } from '../contracts/json.ts';
+import { StepRefused } from '../contracts/store.ts';
+import type {
+  BeginStep,
+  BegunStep,
+  Fence,
+  Step,
+  StepFailure,
+  StepKind,
+  StepRef,
+  StepStatus,
+} from '../contracts/store.ts';
+import type { ToolOutcome, ToolPolicy } from '../contracts/turn.ts';
+import type { Queryable } from './database.ts';
+import { appendInTransaction } from './events.ts';
+
+export interface StepRow {
+  key: string;
+  kind: StepKind;
+  status: StepStatus;
+  fence_ms: number;
+  fence_attempt: number;
+  attempts: number;
+  appended: number;
+  base_event: number;
+  model: string | null;
+  follows: JsonObject | null;
+  call_id: string | null;
+  tool_name: string | null;
+  policy: ToolPolicy | null;
+  outcome: ToolOutcome | null;
+  result: Json;
+  error: StepFailure | null;
+  started_at: Date;
+  settled_at: Date | null;
+}
+
+/** Begins a step, or takes it over from an earlier attempt, or hands back what it came to. */
+export async function beginStep(tx: Queryable, step: BeginStep): Promise<BegunStep> {
+  await lockOpenTurn(tx, step);
+  await requireSettled(tx, step);
+  await insertIfMissing(tx, step);
+  const row = await lockStep(tx, step);
+  if (row.status === 'completed' || row.status === 'failed') {
+    return { state: 'settled', status: row.status, result: row.result, error: row.error };
+  }
+  if (isOlder(step.fence, row)) throw fenced(step);
+  await takeOver(tx, step, row);
+  return { state: 'open', earlierAttempts: row.attempts };
+}
+
+async function lockOpenTurn(tx: Queryable, { tenant, turnId }: StepRef): Promise<void> {
+  const [turn] = await tx.query<{ state: string }>(
+    'SELECT state FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR SHARE',
+    [tenant, turnId],
+  );
+  if (!turn) throw new StepRefused('turn_not_found', `The store has no turn ${turnId}.`);
+  if (turn.state === 'sealed') throw new StepRefused('turn_sealed', `Turn ${turnId} has ended.`);
+}
+
+/** What Temporal says is done must be in the store, or the store was restored from an older backup. */
+async function requireSettled(tx: Queryable, { turnId, step, after }: BeginStep): Promise<void> {
+  if (after.length === 0) return;
+  const settled = await tx.query(
+    `SELECT 1 FROM turnkeeper.steps
+     WHERE turn_id = $1 AND key = ANY ($2) AND status IN ('completed', 'failed')`,
+    [turnId, after],
+  );
+  if (settled.length === after.length) return;
+  throw new StepRefused(
+    'store_rolled_back',
+    `Step ${step} follows steps that the store has not settled.`,
+  );
+}
+
+async function insertIfMissing(tx: Queryable, step: BeginStep): Promise<void> {
+  const respond = step.kind === 'respond' ? step : undefined;
+  const tool = step.kind === 'tool' ? step : undefined;
+  await tx.query(
+    `INSERT INTO turnkeeper.steps (turn_id, key, kind, status, model, follows, call_id, tool_name, policy)
+     VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+    [
+      step.turnId,
+      step.step,
+      step.kind,
+      respond?.model ?? null,
+      respond?.follows ? JSON.stringify(respond.follows) : null,
+      tool?.callId ?? null,
+      tool?.name ?? null,
+      tool?.policy ?? null,
+    ],
+  );
+}
+
+async function lockStep(tx: Queryable, { tenant, turnId, step }: StepRef): Promise<StepRow> {
+  const [row] = await tx.query<StepRow>(
+    `SELECT s.* FROM turnkeeper.steps s JOIN turnkeeper.turns t ON t.id = s.turn_id
+     WHERE t.tenant = $1 AND s.turn_id = $2 AND s.key = $3 FOR NO KEY UPDATE OF s`,
+    [tenant, turnId, step],
+  );
+  if (!row)
+    throw new StepRefused('store_rolled_back', `The store has no step ${step} of turn ${turnId}.`);
+  return row;
+}
+
+function isOlder(fence: Fence, row: StepRow): boolean {
+  return (
+    fence.scheduledMs < row.fence_ms ||
+    (fence.scheduledMs === row.fence_ms && fence.attempt < row.fence_attempt)
+  );
+}
+
+/** Raises the fence. What an earlier attempt of a model call has shown is taken back in the same transaction. */
+async function takeOver(tx: Queryable, step: BeginStep, row: StepRow): Promise<void> {
+  const rewind = step.kind === 'respond' && row.appended > 0 ? [rewindTo(row.base_event)] : [];
+  const base = await appendInTransaction(tx, step.turnId, null, rewind);
+  await tx.query(
+    `UPDATE turnkeeper.steps SET fence_ms = $3, fence_attempt = $4, attempts = attempts + 1, appended = 0,
+       base_event = $5 WHERE turn_id = $1 AND key = $2`,
+    [step.turnId, step.step, step.fence.scheduledMs, step.fence.attempt, base],
+  );
+}
+
+export function rewindTo(number: number): { type: string; to: number } {
+  return { type: 'turn.rewind', to: number };
+}
+
+export function fenced(ref: StepRef): StepRefused {
+  return new StepRefused('step_fenced', `Attempt ${ref.fence.attempt} has lost step ${ref.step}.`);
+}
+
+/**
+ * Locks a step for its attempt; everything that an attempt writes goes through here first. Answers null when this very
+ * attempt has settled it already, as happens when the answer to a commit was lost.
+ */
+export async function holdStep(tx: Queryable, ref: StepRef): Promise<StepRow | null> {
+  const row = await lockStep(tx, ref);
+  const mine = row.fence_ms === ref.fence.scheduledMs && row.fence_attempt === ref.fence.attempt;
+  if (row.status === 'closed')
+    throw new StepRefused('turn_sealed', `Turn ${ref.turnId} has ended.`);
+  if (!mine) throw fenced(ref);
+  return row.status === 'open' ? row : null;
+}
+
+export async function readSteps(db: Queryable, turnId: string): Promise<Step[]> {
+  const rows = await db.query<StepRow>(
+    'SELECT * FROM turnkeeper.steps WHERE turn_id = $1 ORDER BY number',
+    [turnId],
+  );
+  return rows.map(toStep);
+}
+
+function toStep(row: StepRow): Step {
+  const { call_id: callId, tool_name: name, policy, outcome } = row;
+  return {
+    key: row.key,
+    kind: row.kind,
+    status: row.status,
+    attempts: row.attempts,
+    model: row.model,
+    tool: callId === null || name === null ? null : { callId, name, policy, outcome },
+    error: row.error,
+    startedAt: row.started_at,
+    settledAt: row.settled_at,
+  };
+}

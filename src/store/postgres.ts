@@ -1,0 +1,48 @@
+import pg from 'pg';
+import { TurnkeeperError } from '../contracts/errors.ts';
+import { StoreUnavailable, type Store } from '../contracts/store.ts';
+import { assistantStore } from './assistants.ts';
+import { conversationStore } from './conversations.ts';
+import { openDatabase, type DatabaseOptions } from './database.ts';
+import { documentStore } from './documents.ts';
+import { eventStore } from './events.ts';
+import { migrate } from './migrate.ts';
+import { stepStore } from './steps.ts';
+import { sweepQueries } from './sweep.ts';
+import { turnStore } from './turns.ts';
+
+/** Opens the store on a PostgreSQL server, or on PGlite behind its socket, and brings the schema up to date. */
+export async function openStore(options: DatabaseOptions): Promise<Store> {
+  const db = openDatabase(options);
+  try {
+    await migrate(db);
+  } catch (error) {
+    await db.close();
+    throw error instanceof TurnkeeperError ? error : unusable(options, error);
+  }
+  return {
+    assistants: assistantStore(db),
+    conversations: conversationStore(db),
+    turns: turnStore(db),
+    steps: stepStore(db),
+    events: eventStore(db),
+    documents: documentStore(db),
+    sweep: sweepQueries(db),
+    close: () => db.close(),
+  };
+}
+
+/** At start whatever the database refuses is told as what it is: not to be worked with as it stands. */
+function unusable({ connectionString }: DatabaseOptions, error: unknown): TurnkeeperError {
+  const { host } = new URL(connectionString);
+  const cause = error instanceof StoreUnavailable ? error.cause : error;
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const silent = error instanceof StoreUnavailable && !(cause instanceof pg.DatabaseError);
+  const answer = silent ? 'does not answer' : `cannot be used: ${reason}`;
+  return new TurnkeeperError(
+    'database_unreachable',
+    `The database at ${host} ${answer}.`,
+    { host },
+    error,
+  );
+}

@@ -1,0 +1,164 @@
+import { foldPartialAnswer } from '../conversation/fold.ts';
+import { openCallOutput } from '../conversation/tool-output.ts';
+import type { Item } from '../contracts/json.ts';
+import type { Sealed, StepFailure } from '../contracts/store.ts';
+import type { Ending, FinalStatus, TurnInput } from '../contracts/turn.ts';
+import type { Queryable } from './database.ts';
+import { appendInTransaction, readStepEvents } from './events.ts';
+import type { StepRow } from './ledger.ts';
+import { abandonCalls, readUsage } from './model-calls.ts';
+import { insertOutput, insertToolOutput, reservePositions } from './settle.ts';
+import { turnNotFound } from './turn-rows.ts';
+
+interface SealRow {
+  conversation_id: string;
+  holds_lock: boolean;
+  state: string;
+  status: FinalStatus;
+  reason: string | null;
+  overdue: boolean;
+  waiting: boolean;
+  next_turn: string | null;
+}
+
+/** The one way a turn ends; the first to come here wins, and everybody else reads how it ended. */
+export async function sealTurn(
+  tx: Queryable,
+  tenant: string,
+  turnId: string,
+  ending: Ending,
+): Promise<Sealed | null> {
+  const turn = await lockTurn(tx, tenant, turnId);
+  if (turn.state === 'sealed') {
+    const next = turn.next_turn ? await readInput(tx, turn.next_turn) : null;
+    return { status: turn.status, reason: turn.reason, won: false, next };
+  }
+  if (ending.status === 'expired' && !turn.overdue && !turn.waiting) return null;
+  await closeOpenSteps(tx, turnId);
+  const next = turn.holds_lock ? await handOver(tx, turn.conversation_id) : null;
+  const reason = 'reason' in ending ? ending.reason : null;
+  await writeEnding(tx, turnId, ending, reason, next?.turnId ?? null);
+  await appendDone(tx, turnId, ending.status, reason);
+  return { status: ending.status, reason, won: true, next };
+}
+
+/** Conversation first, then turn: the order of locks everywhere. */
+async function lockTurn(tx: Queryable, tenant: string, turnId: string): Promise<SealRow> {
+  const [conversation] = await tx.query<{ active_turn: string | null }>(
+    `SELECT active_turn FROM turnkeeper.conversations
+     WHERE id = (SELECT conversation_id FROM turnkeeper.turns WHERE tenant = $1 AND id = $2) FOR NO KEY UPDATE`,
+    [tenant, turnId],
+  );
+  const [row] = await tx.query<SealRow>(
+    `SELECT conversation_id, $3::uuid = id AS holds_lock, state, status, reason, next_turn,
+       deadline <= clock_timestamp() AS overdue, status = 'requires_action' AS waiting
+     FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
+    [tenant, turnId, conversation?.active_turn ?? null],
+  );
+  if (!row) throw turnNotFound(turnId);
+  return row;
+}
+
+async function readInput(tx: Queryable, turnId: string): Promise<TurnInput | null> {
+  const [row] = await tx.query<{ workflow_input: TurnInput }>(
+    'SELECT workflow_input FROM turnkeeper.turns WHERE id = $1',
+    [turnId],
+  );
+  return row?.workflow_input ?? null;
+}
+
+const INTERRUPTED: StepFailure = {
+  reason: 'interrupted',
+  message: 'The turn ended before this step was settled.',
+};
+
+/** Nothing stays open behind a turn: what was shown becomes an item, every call gets an output, every step is closed. */
+async function closeOpenSteps(tx: Queryable, turnId: string): Promise<void> {
+  const steps = await tx.query<StepRow>(
+    `SELECT * FROM turnkeeper.steps WHERE turn_id = $1 AND status = 'open' ORDER BY key FOR NO KEY UPDATE`,
+    [turnId],
+  );
+  for (const step of steps.filter(({ kind }) => kind === 'respond'))
+    await foldShown(tx, turnId, step);
+  await answerOpenCalls(tx, turnId, steps);
+  await abandonCalls(tx, turnId);
+  await tx.query(
+    `UPDATE turnkeeper.steps SET status = 'closed', settled_at = now(),
+       outcome = CASE WHEN kind = 'tool' THEN 'unknown' END, error = $2
+     WHERE turn_id = $1 AND status = 'open'`,
+    [turnId, JSON.stringify(INTERRUPTED)],
+  );
+}
+
+async function foldShown(tx: Queryable, turnId: string, step: StepRow): Promise<void> {
+  const items = foldPartialAnswer(await readStepEvents(tx, turnId, step.key, step.base_event));
+  if (items.length === 0) return;
+  await insertOutput(
+    tx,
+    { turnId, step: step.key },
+    await reservePositions(tx, turnId, items),
+    items,
+  );
+}
+
+async function answerOpenCalls(tx: Queryable, turnId: string, openSteps: StepRow[]): Promise<void> {
+  const calls = await tx.query<{ call_id: string; step_key: string; item: Item }>(
+    `SELECT c.call_id, c.step_key, c.item FROM turnkeeper.items c
+     WHERE c.turn_id = $1 AND c.type = 'function_call' AND NOT EXISTS (
+       SELECT 1 FROM turnkeeper.items o
+       WHERE o.turn_id = c.turn_id AND o.call_id = c.call_id AND o.type = 'function_call_output')
+     ORDER BY c.position`,
+    [turnId],
+  );
+  for (const { call_id: callId, step_key: step } of calls) {
+    const started = openSteps.some((open) => open.call_id === callId);
+    await insertToolOutput(tx, turnId, { callId, step, output: openCallOutput(started) });
+  }
+}
+
+/** The lock goes to the oldest queued turn, or is released. */
+async function handOver(tx: Queryable, conversationId: string): Promise<TurnInput | null> {
+  const [row] = await tx.query<{ workflow_input: TurnInput }>(
+    `UPDATE turnkeeper.turns SET state = 'accepted', status = 'in_progress', accepted_at = now()
+     WHERE id = (
+       SELECT id FROM turnkeeper.turns
+       WHERE conversation_id = $1 AND state = 'queued' ORDER BY number LIMIT 1)
+     RETURNING workflow_input`,
+    [conversationId],
+  );
+  const next = row?.workflow_input ?? null;
+  await tx.query('UPDATE turnkeeper.conversations SET active_turn = $2 WHERE id = $1', [
+    conversationId,
+    next?.turnId ?? null,
+  ]);
+  return next;
+}
+
+async function writeEnding(
+  tx: Queryable,
+  turnId: string,
+  ending: Ending,
+  reason: string | null,
+  next: string | null,
+): Promise<void> {
+  await tx.query(
+    `UPDATE turnkeeper.turns SET state = 'sealed', status = $2, reason = $3, message = $4, next_turn = $5,
+       sealed_at = now() WHERE id = $1`,
+    [turnId, ending.status, reason, 'message' in ending ? ending.message : null, next],
+  );
+}
+
+async function appendDone(
+  tx: Queryable,
+  turnId: string,
+  status: FinalStatus,
+  reason: string | null,
+): Promise<void> {
+  const { inputTokens, outputTokens, totalTokens } = await readUsage(tx, turnId);
+  const usage = {
+    input_tokens: inputTokens,
+    output_tokens: outputTokens,
+    total_tokens: totalTokens,
+  };
+  await appendInTransaction(tx, turnId, null, [{ type: 'turn.done', status, reason, usage }]);
+}

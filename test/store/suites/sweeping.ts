@@ -1,0 +1,126 @@
+import { expect, test } from 'vitest';
+import type { TestDatabase } from '../../support/stores.ts';
+import {
+  attemptOf,
+  beginRespond,
+  freshTenant,
+  newPlace,
+  newTurn,
+  response,
+  QUESTION,
+} from '../fixtures.ts';
+
+export function starting(database: TestDatabase): void {
+  test('marks an accepted turn as started, once', async () => {
+    const { store } = database;
+    const { tenant, turnId } = await newTurn(store);
+    await store.turns.markStarted(tenant, turnId);
+    const started = await store.turns.get(tenant, turnId);
+    expect(started).toMatchObject({ state: 'started', startedAt: expect.any(Date) as Date });
+    await store.turns.markStarted(tenant, turnId);
+    expect(await store.turns.get(tenant, turnId)).toEqual(started);
+  });
+
+  test.each(['queued', 'sealed'])('leaves a %s turn alone', async (state) => {
+    const { store } = database;
+    const { tenant, turnId } = await newTurn(store);
+    await database.sql('UPDATE turnkeeper.turns SET state = $2 WHERE id = $1', [turnId, state]);
+    const before = await store.turns.get(tenant, turnId);
+    await store.turns.markStarted(tenant, turnId);
+    expect(await store.turns.get(tenant, turnId)).toEqual(before);
+  });
+}
+
+export function sweeping(database: TestDatabase): void {
+  const AGO = "now() - interval '1 hour'";
+
+  /** The sweep serves all tenants; these are the turns of one. */
+  async function found(tenant: string, sweep: 'unstartedTurns' | 'overdueTurns', ms: number) {
+    const inputs = await database.store.sweep[sweep](ms, 100);
+    return inputs.filter((input) => input.tenant === tenant).map(({ turnId }) => turnId);
+  }
+
+  const age = (column: string, turnId: string) =>
+    database.sql(`UPDATE turnkeeper.turns SET ${column} = ${AGO} WHERE id = $1`, [turnId]);
+
+  test('finds accepted turns of some age, and no others', async () => {
+    const { store } = database;
+    const { tenant, turnId } = await newTurn(store);
+    expect(await found(tenant, 'unstartedTurns', 60_000)).toEqual([]);
+    await age('accepted_at', turnId);
+    expect(await found(tenant, 'unstartedTurns', 60_000)).toEqual([turnId]);
+    expect(await found(tenant, 'unstartedTurns', 7_200_000)).toEqual([]);
+    await store.turns.markStarted(tenant, turnId);
+    expect(await found(tenant, 'unstartedTurns', 60_000)).toEqual([]);
+  });
+
+  test('hands out the input with which the turn was accepted', async () => {
+    const { store } = database;
+    const { tenant, ...place } = await newPlace(store);
+    const accepted = await store.turns.accept(tenant, { ...place, items: [QUESTION] });
+    if (accepted.kind !== 'accepted') return expect.unreachable();
+    await age('accepted_at', accepted.turn.id);
+    const inputs = await store.sweep.unstartedTurns(60_000, 100);
+    expect(inputs).toContainEqual(accepted.input);
+  });
+
+  test.each(['accepted', 'started'])('finds %s turns past their deadline', async (state) => {
+    const { store } = database;
+    const { tenant, turnId } = await newTurn(store);
+    if (state === 'started') await store.turns.markStarted(tenant, turnId);
+    expect(await found(tenant, 'overdueTurns', 60_000)).toEqual([]);
+    await age('deadline', turnId);
+    expect(await found(tenant, 'overdueTurns', 60_000)).toEqual([turnId]);
+    expect(await found(tenant, 'overdueTurns', 7_200_000)).toEqual([]);
+    await store.turns.seal(tenant, turnId, { status: 'expired' });
+    expect(await found(tenant, 'overdueTurns', 60_000)).toEqual([]);
+  });
+
+  test('takes the oldest first, and no more than it was asked for', async () => {
+    const { store } = database;
+    const turns = [await newTurn(store), await newTurn(store)];
+    for (const [n, { turnId }] of turns.entries()) {
+      await database.sql(
+        `UPDATE turnkeeper.turns SET accepted_at = '2001-01-0${2 - n}', deadline = '2001-01-0${2 - n}' WHERE id = $1`,
+        [turnId],
+      );
+    }
+    const oldest = turns[1]?.turnId;
+    expect(await store.sweep.unstartedTurns(0, 1)).toMatchObject([{ turnId: oldest }]);
+    expect(await store.sweep.overdueTurns(0, 1)).toMatchObject([{ turnId: oldest }]);
+  });
+
+  test('finds documents that nobody indexed', async () => {
+    const { documents, sweep } = database.store;
+    const tenant = freshTenant();
+    const content = Buffer.from('text');
+    const create = () =>
+      documents.create(tenant, { base: 'b', name: 'n', mediaType: 'text/plain', content });
+    const [left, indexed, failed, fresh] = [
+      await create(),
+      await create(),
+      await create(),
+      await create(),
+    ];
+    await documents.markIndexed(tenant, indexed.id, 1);
+    await documents.markFailed(tenant, failed.id, { reason: 'r', message: 'm' });
+    await database.sql(
+      `UPDATE turnkeeper.documents SET created_at = ${AGO} WHERE tenant = $1 AND id <> $2`,
+      [tenant, fresh.id],
+    );
+    const unindexed = await sweep.unindexedDocuments(60_000, 100);
+    expect(unindexed.filter((found) => found.tenant === tenant)).toEqual([
+      { tenant, documentId: left.id },
+    ]);
+  });
+
+  test('a turn that is working is left alone', async () => {
+    const { store } = database;
+    const turn = await newTurn(store);
+    await store.turns.markStarted(turn.tenant, turn.turnId);
+    await beginRespond(store, attemptOf(turn));
+    await store.steps.settleResponse(attemptOf(turn), response());
+    expect(await found(turn.tenant, 'unstartedTurns', 0)).toEqual([]);
+    expect(await found(turn.tenant, 'overdueTurns', 0)).toEqual([]);
+  });
+}
