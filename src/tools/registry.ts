@@ -1,0 +1,58 @@
+import { TurnkeeperError } from '../contracts/errors.ts';
+import type { ToolDefinition, Tools } from '../contracts/tools.ts';
+import { checkDefinition } from './definition.ts';
+import { createSchemaCompiler, type SchemaCheck } from './schema.ts';
+
+interface RegisteredTool {
+  definition: ToolDefinition;
+  checkArguments: SchemaCheck;
+  checkOutput: SchemaCheck;
+}
+
+/** Gives a tool definition its type where it is written. */
+export function defineTool(definition: ToolDefinition): ToolDefinition {
+  return definition;
+}
+
+/**
+ * The worker's tools, checked.
+ * @throws TurnkeeperError `invalid_tool`, `invalid_schema`, `duplicate_tool`
+ */
+export function createTools(definitions: ToolDefinition[]): Tools {
+  const tools = new Map<string, RegisteredTool>();
+  const compile = createSchemaCompiler();
+  for (const definition of definitions) {
+    checkDefinition(definition);
+    if (tools.has(definition.name)) throw duplicate(definition.name);
+    tools.set(definition.name, register(definition, compile));
+  }
+  return {
+    names: () => [...tools.keys()],
+    get: (name) => tools.get(name)?.definition,
+    checkArguments: (name, args) => tool(tools, name).checkArguments(args),
+    checkOutput: (name, output) => tool(tools, name).checkOutput(output),
+  };
+}
+
+function duplicate(name: string): TurnkeeperError {
+  return new TurnkeeperError('duplicate_tool', `Two tools are named ${name}.`, { tool: name });
+}
+
+function register(
+  definition: ToolDefinition,
+  compile: ReturnType<typeof createSchemaCompiler>,
+): RegisteredTool {
+  const { name, parameters, output } = definition;
+  return {
+    definition,
+    checkArguments: compile(name, 'parameters', parameters),
+    checkOutput: output === undefined ? () => null : compile(name, 'output', output),
+  };
+}
+
+function tool(tools: Map<string, RegisteredTool>, name: string): RegisteredTool {
+  const found = tools.get(name);
+  if (!found)
+    throw new TurnkeeperError('invalid_tool', `No tool is named ${name}.`, { tool: name });
+  return found;
+}
