@@ -1,0 +1,63 @@
+import { Context, activityInfo, heartbeat } from '@temporalio/activity';
+import type { StepRef } from '../contracts/store.ts';
+import { StoreUnavailable } from '../contracts/store.ts';
+import type { StepInput } from '../contracts/turn.ts';
+import { isShuttingDown } from './cancellation.ts';
+import { workerShutdown } from './failures.ts';
+
+const HEARTBEAT_MS = 1_000;
+
+/** This attempt's hold on its step. The server's schedule time rises from attempt to attempt, also after a reset. */
+export function stepRef({ tenant, turnId, step }: StepInput): StepRef {
+  const { currentAttemptScheduledTimestampMs: scheduledMs, attempt } = activityInfo();
+  return { tenant, turnId, step, fence: { scheduledMs, attempt } };
+}
+
+/** Beats once a second: it says that this process lives, not that the work gets on. */
+export async function whileBeating<T>(work: () => Promise<T>): Promise<T> {
+  heartbeat();
+  const timer = setInterval(() => heartbeat(), HEARTBEAT_MS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** Milliseconds until the server gives this activity up. */
+export function timeLeftMs(): number {
+  const { scheduledTimestampMs, scheduleToCloseTimeoutMs } = activityInfo();
+  return scheduledTimestampMs + scheduleToCloseTimeoutMs - Date.now();
+}
+
+/** How long a tool may go on once its worker was told to stop. */
+const SHUTDOWN_GRACE_MS = 10_000;
+
+/**
+ * Aborted when the turn is cancelled or the attempt was given up, at once; when only the worker goes away, after a while
+ * that lets most tools finish.
+ */
+export function stopSignal(): AbortSignal {
+  const controller = new AbortController();
+  Context.current().cancelled.catch((error: unknown) => {
+    if (!isShuttingDown()) controller.abort(error);
+    else setTimeout(() => controller.abort(workerShutdown()), SHUTDOWN_GRACE_MS).unref();
+  });
+  return controller.signal;
+}
+
+const PERSIST_FOR_MS = 60_000;
+const PERSIST_EVERY_MS = 500;
+
+/** For what must not be thrown away because the database is out for a moment: a reply that was paid for, an effect. */
+export async function persistently<T>(write: () => Promise<T>): Promise<T> {
+  const giveUpAt = Date.now() + PERSIST_FOR_MS;
+  for (;;) {
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable) || Date.now() > giveUpAt) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PERSIST_EVERY_MS));
+    }
+  }
+}

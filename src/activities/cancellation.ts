@@ -1,0 +1,16 @@
+import { CancelledFailure, cancellationDetails, cancellationSignal } from '@temporalio/activity';
+
+/** Aborted for whatever reason this attempt is told to stop. */
+export function cancelSignal(): AbortSignal {
+  return cancellationSignal();
+}
+
+export function isCancelled(error: unknown): boolean {
+  return error instanceof CancelledFailure || cancellationSignal().aborted;
+}
+
+/** Whether this attempt is told to stop only because its worker is going away. */
+export function isShuttingDown(): boolean {
+  const details = cancellationDetails();
+  return details?.workerShutdown === true && !details.cancelRequested && !details.notFound;
+}

@@ -1,0 +1,40 @@
+import { ApplicationFailure } from '@temporalio/common';
+import { FAILURE } from '../contracts/failures.ts';
+import type { CloseTurnInput, TurnInput, TurnOutcome } from '../contracts/turn.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { messageOf, throwingFailures } from './failures.ts';
+
+type Dependencies = Pick<ActivityDependencies, 'store' | 'starter' | 'logger'>;
+
+/** Ends the turn in the store, or reads how somebody else ended it, and starts the turn that was waiting for it. */
+export function createCloseTurn(dependencies: Dependencies) {
+  return (input: CloseTurnInput): Promise<TurnOutcome> =>
+    throwingFailures(() => closeTurn(dependencies, input));
+}
+
+async function closeTurn(
+  dependencies: Dependencies,
+  { tenant, turnId, ending }: CloseTurnInput,
+): Promise<TurnOutcome> {
+  const { store, logger } = dependencies;
+  const sealed = await store.turns.seal(tenant, turnId, clean(ending));
+  if (!sealed) {
+    throw ApplicationFailure.create({
+      type: FAILURE.unavailable,
+      message: "The database's clock has not reached the turn's deadline yet.",
+    });
+  }
+  if (sealed.next) await startNext(dependencies, sealed.next);
+  const { status, reason, won } = sealed;
+  if (won) logger.info('turn', { tenant, turn: turnId, status, reason });
+  return { status, reason };
+}
+
+function clean(ending: CloseTurnInput['ending']): CloseTurnInput['ending'] {
+  return 'message' in ending ? { ...ending, message: messageOf(ending.message) } : ending;
+}
+
+async function startNext({ store, starter }: Dependencies, next: TurnInput): Promise<void> {
+  await starter.startTurn(next);
+  await store.turns.markStarted(next.tenant, next.turnId);
+}

@@ -1,0 +1,113 @@
+import type { Json, JsonObject } from '../contracts/json.ts';
+import type { Appender, BegunStep, StepRef, ToolCall } from '../contracts/store.ts';
+import type { ToolDefinition, Tools } from '../contracts/tools.ts';
+import type { RunToolInput, ToolOutcome } from '../contracts/turn.ts';
+import { persistently, stepRef, whileBeating } from './attempt.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { throwingFailures, TOOL_LOOKUPS, toolMissing } from './failures.ts';
+import { stepFields } from './step-log.ts';
+import { runAgain, runOnce } from './tool-policies.ts';
+import { failed, type ToolResult } from './tool-result.ts';
+
+type Dependencies = Pick<ActivityDependencies, 'store' | 'appender' | 'tools' | 'logger'>;
+
+/** One tool call: claimed before it runs, settled after. Whatever goes wrong with it, the model is told; the turn goes on. */
+export function createRunTool(dependencies: Dependencies) {
+  return (input: RunToolInput): Promise<{ outcome: ToolOutcome }> =>
+    throwingFailures(() => whileBeating(() => runTool(dependencies, input)));
+}
+
+async function runTool(
+  dependencies: Dependencies,
+  input: RunToolInput,
+): Promise<{ outcome: ToolOutcome }> {
+  const { store, appender, tools, logger } = dependencies;
+  const startedAt = Date.now();
+  const ref = stepRef(input);
+  const { callId, name, policy } = input.call;
+  if (policy !== null && !tools.get(name) && ref.fence.attempt < TOOL_LOOKUPS)
+    throw toolMissing([name]);
+  const call = await store.steps.loadToolCall(ref, callId);
+  // The claim. From here to the tool's own code nothing may fail: a claim that was not settled counts as started.
+  const claim = { ...ref, after: input.after, kind: 'tool', callId, name, policy } as const;
+  const begun = await store.steps.begin(claim);
+  if (begun.state === 'settled') return begun.result as { outcome: ToolOutcome };
+  try {
+    const result = await resultOf(dependencies, ref, { input, call, begun });
+    // Whether the last progress was written or not, the result must be.
+    await appender.flush(ref).catch(() => undefined);
+    await persistently(() => store.steps.settleTool(ref, { callId, ...result }));
+    const fields = { end_user: call.endUser, tool: name, policy, outcome: result.outcome };
+    logger.info('step', { ...stepFields(ref, startedAt), ...fields });
+    return { outcome: result.outcome };
+  } finally {
+    appender.release(ref);
+  }
+}
+
+interface BegunCall {
+  input: RunToolInput;
+  call: ToolCall;
+  begun: Extract<BegunStep, { state: 'open' }>;
+}
+
+async function resultOf(
+  { appender, tools }: Dependencies,
+  ref: StepRef,
+  { input, call, begun }: BegunCall,
+): Promise<ToolResult> {
+  const { callId, name, policy, timeoutMs } = input.call;
+  const tool = tools.get(name);
+  if (!tool || policy === null) {
+    return failed({ type: 'unknown_tool', message: `There is no tool named ${name}.` });
+  }
+  const args = readArguments(tools, tool, call.item['arguments']);
+  if ('outcome' in args) return args;
+  const { conversationId, endUser } = call;
+  const turn = { tenant: ref.tenant, turnId: ref.turnId, conversationId, endUser };
+  const progress = (message: string) => tellProgress(appender, ref, { callId, message });
+  const context = { key: toolKey(ref), progress, turn };
+  const run = { tool, tools, policy, args: args.value, timeoutMs, context };
+  return begun.earlierAttempts > 0 ? runAgain(run) : runOnce(run);
+}
+
+/** What readers miss of a tool's progress is no reason to disturb the tool. */
+function tellProgress(
+  appender: Appender,
+  ref: StepRef,
+  { callId, message }: { callId: string; message: unknown },
+): void {
+  try {
+    appender.append(ref, { type: 'turn.tool_progress', call_id: callId, message: String(message) });
+  } catch {
+    // The step is lost: settling it is refused as well, and that is told.
+  }
+}
+
+/** The same for every attempt of this call, and for no other call of any tenant. */
+function toolKey({ turnId, step }: StepRef): string {
+  return `${turnId}:${step}`;
+}
+
+function readArguments(
+  tools: Tools,
+  { name }: ToolDefinition,
+  text: Json | undefined,
+): { value: JsonObject } | ToolResult {
+  const parsed = parseJson(typeof text === 'string' && text !== '' ? text : '{}');
+  if (parsed === undefined) {
+    return failed({ type: 'invalid_json', message: 'The arguments are not valid JSON.' });
+  }
+  const details = tools.checkArguments(name, parsed);
+  if (!details) return { value: parsed as JsonObject };
+  const message = `The arguments do not fit the schema of ${name}.`;
+  return failed({ type: 'invalid_arguments', message, details });
+}
+
+function parseJson(text: string): Json | undefined {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import type { Logger } from '../contracts/logger.ts';
+import type { ModelError, ModelRequest } from '../contracts/model.ts';
+import type { CallUsage, StepRef } from '../contracts/store.ts';
+
+const HASH_CHARACTERS = 16;
+
+export interface LoggedCall {
+  ref: StepRef;
+  endUser: string | null;
+  request: ModelRequest;
+  startedAt: number;
+  requestId: string | null;
+  usage?: CallUsage | null;
+  failure?: ModelError;
+}
+
+/** One line per model call: what an operator needs to find it at the provider, and nothing of what was said. */
+export function logModelCall(logger: Logger, call: LoggedCall): void {
+  const { ref, usage, failure, request } = call;
+  const fields = {
+    ...stepFields(ref, call.startedAt),
+    end_user: call.endUser,
+    model: usage?.model ?? request.model,
+    request_id: call.requestId,
+    response_id: usage?.responseId ?? null,
+    prompt_hash: promptHash(request),
+    input_tokens: usage?.inputTokens ?? null,
+    output_tokens: usage?.outputTokens ?? null,
+  };
+  if (failure) logger.warn('model call failed', { ...fields, failure: failure.kind });
+  else logger.info('step', fields);
+}
+
+export function stepFields({ tenant, turnId, step, fence }: StepRef, startedAt: number) {
+  return { tenant, turn: turnId, step, attempt: fence.attempt, ms: Date.now() - startedAt };
+}
+
+/** Tells equal prompts apart from different ones without telling what they say. */
+function promptHash({ instructions, input }: ModelRequest): string {
+  const hash = createHash('sha256').update(JSON.stringify([instructions ?? '', input]));
+  return hash.digest('hex').slice(0, HASH_CHARACTERS);
+}

@@ -1,0 +1,2 @@
+export { turn } from './turn.ts';
+export { ingest } from './ingest.ts';

@@ -1,0 +1,67 @@
+import { describe, expect, it, vi } from 'vitest';
+import { createCloseTurn } from '../../src/activities/close-turn.ts';
+import type { TurnStarter } from '../../src/contracts/starter.ts';
+import type { Sealed, Store, TurnStore } from '../../src/contracts/store.ts';
+import type { Ending, TurnInput } from '../../src/contracts/turn.ts';
+import { attemptOf, silent, TURN } from './stand-ins.ts';
+
+const SEALED: Sealed = { status: 'completed', reason: null, won: true, next: null };
+
+function close(sealed: Sealed | null, ending: Ending = { status: 'completed' }) {
+  const turns = {
+    seal: vi.fn<TurnStore['seal']>(async () => sealed),
+    markStarted: vi.fn<TurnStore['markStarted']>(async () => undefined),
+  };
+  const starter = { startTurn: vi.fn<TurnStarter['startTurn']>(async () => undefined) };
+  const logger = { ...silent, info: vi.fn() };
+  const closeTurn = createCloseTurn({
+    store: { turns } as unknown as Store,
+    starter: starter as unknown as TurnStarter,
+    logger,
+  });
+  const outcome = attemptOf()
+    .run(closeTurn, { ...TURN, ending })
+    .catch((error: unknown) => error);
+  return { outcome, turns, starter, logger };
+}
+
+describe('closing a turn', () => {
+  it('answers how it ended, also when somebody else had ended it otherwise', async () => {
+    const lost: Sealed = { status: 'failed', reason: 'workflow_lost', won: false, next: null };
+    const { outcome, logger } = close(lost);
+    expect(await outcome).toEqual({ status: 'failed', reason: 'workflow_lost' });
+    expect(logger.info).not.toHaveBeenCalled();
+  });
+
+  it('writes one line about the turn', async () => {
+    const { outcome, logger } = close(SEALED);
+    await outcome;
+    const fields = { tenant: TURN.tenant, turn: TURN.turnId, status: 'completed', reason: null };
+    expect(logger.info.mock.calls).toEqual([['turn', fields]]);
+  });
+
+  it('starts the turn that waited for it, a repeat too', async () => {
+    const next = { tenant: TURN.tenant, turnId: 'turn-2' } as TurnInput;
+    for (const won of [true, false]) {
+      const { outcome, starter, turns } = close({ ...SEALED, won, next });
+      expect(await outcome).toEqual({ status: 'completed', reason: null });
+      expect(starter.startTurn).toHaveBeenCalledWith(next);
+      expect(turns.markStarted).toHaveBeenCalledWith(TURN.tenant, 'turn-2');
+    }
+  });
+
+  it('as expired is tried again when the database’s clock is behind', async () => {
+    const { outcome } = close(null, { status: 'expired' });
+    expect(await outcome).toMatchObject({ type: 'unavailable', nonRetryable: false });
+  });
+
+  it('gives the database a message that it can keep', async () => {
+    const { outcome, turns } = close(SEALED, {
+      status: 'failed',
+      reason: 'x',
+      message: 'a\u0000b',
+    });
+    await outcome;
+    expect(turns.seal.mock.calls[0]?.[2]).toMatchObject({ message: 'a\ufffdb' });
+  });
+});

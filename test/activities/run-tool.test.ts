@@ -1,0 +1,221 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { describe, expect, it, vi } from 'vitest';
+import { createRunTool } from '../../src/activities/run-tool.ts';
+import { StepRefused, StoreUnavailable, type BegunStep } from '../../src/contracts/store.ts';
+import type { ToolContext, ToolDefinition } from '../../src/contracts/tools.ts';
+import type { ToolPolicy } from '../../src/contracts/turn.ts';
+import { attemptOf, ports, shutDown, stepStore, TURN } from './stand-ins.ts';
+
+const FIRST: BegunStep = { state: 'open', earlierAttempts: 0 };
+const SECOND: BegunStep = { state: 'open', earlierAttempts: 1 };
+
+function tool(more: Partial<ToolDefinition>): ToolDefinition {
+  return {
+    name: 'tool',
+    description: 'Does something.',
+    parameters: { type: 'object' },
+    policy: 'idempotent',
+    run: () => 'done',
+    ...more,
+  };
+}
+
+function run(
+  definition: ToolDefinition,
+  { begun = FIRST, environment = attemptOf(), steps = stepStore(begun) } = {},
+) {
+  const runTool = createRunTool(ports({ steps, tools: [definition] }));
+  const { name, policy, timeoutMs = 5_000 } = definition;
+  const call = { callId: 'c1', name, policy, timeoutMs };
+  const input = { ...TURN, step: 'tool:c1', after: ['respond:1'], call };
+  const settled = () => steps.settleTool.mock.calls.at(-1)?.[1];
+  return { outcome: environment.run(runTool, input), environment, steps, settled };
+}
+
+describe('a tool call that an earlier attempt began and did not settle', () => {
+  it('is run again under the same key when the tool is idempotent', async () => {
+    const keys: string[] = [];
+    const definition = tool({ run: (_, { key }) => keys.push(key) });
+    await run(definition).outcome;
+    await expect(run(definition, { begun: SECOND }).outcome).resolves.toEqual({
+      outcome: 'succeeded',
+    });
+    expect(keys).toHaveLength(2);
+    expect(new Set(keys).size).toBe(1);
+  });
+
+  it('is not run again when the tool runs at most once: the model is told that nobody knows', async () => {
+    const started = vi.fn(() => 'done');
+    const { outcome, settled } = run(tool({ policy: 'at-most-once', run: started }), {
+      begun: SECOND,
+    });
+    await expect(outcome).resolves.toEqual({ outcome: 'unknown' });
+    expect(started).not.toHaveBeenCalled();
+    expect(JSON.parse(settled()?.output ?? '')).toMatchObject({
+      error: { type: 'outcome_unknown' },
+    });
+  });
+
+  const reconcilable = (reconcile: NonNullable<ToolDefinition['reconcile']>) => {
+    const started = vi.fn(() => 'ran');
+    return { started, definition: tool({ policy: 'reconcilable', run: started, reconcile }) };
+  };
+
+  it('is looked up when the tool can: what was done is told, and not done again', async () => {
+    const { definition, started } = reconcilable(async (_, { key }) => ({
+      state: 'done',
+      output: { key },
+    }));
+    const { outcome, settled } = run(definition, { begun: SECOND });
+    await expect(outcome).resolves.toEqual({ outcome: 'succeeded' });
+    expect(settled()?.output).toBe(JSON.stringify({ key: `${TURN.turnId}:tool:c1` }));
+    expect(started).not.toHaveBeenCalled();
+  });
+
+  it('is run when the tool finds that it never began', async () => {
+    const { definition, started } = reconcilable(async () => ({ state: 'not_started' }));
+    const { outcome, settled } = run(definition, { begun: SECOND });
+    await expect(outcome).resolves.toEqual({ outcome: 'succeeded' });
+    expect(settled()?.output).toBe('ran');
+    expect(started).toHaveBeenCalledOnce();
+  });
+
+  it.each<[string, NonNullable<ToolDefinition['reconcile']>]>([
+    ['does not know', async () => ({ state: 'unknown' })],
+    ['fails to look it up', () => Promise.reject(new Error('no connection'))],
+    ['takes too long to look it up', () => new Promise(() => undefined)],
+  ])('is left alone when the tool %s', async (_, reconcile) => {
+    const { definition, started } = reconcilable(reconcile);
+    const { outcome } = run({ ...definition, timeoutMs: 100 }, { begun: SECOND });
+    await expect(outcome).resolves.toEqual({ outcome: 'unknown' });
+    expect(started).not.toHaveBeenCalled();
+  });
+
+  it.each<ToolPolicy>(['idempotent', 'at-most-once', 'reconcilable'])(
+    'is run by a first attempt whatever the policy (%s)',
+    async (policy) => {
+      const reconcile = async () => ({ state: 'unknown' }) as const;
+      await expect(run(tool({ policy, reconcile })).outcome).resolves.toEqual({
+        outcome: 'succeeded',
+      });
+    },
+  );
+});
+
+describe('a tool call that was settled', () => {
+  it('hands back what it came to, and starts nothing', async () => {
+    const started = vi.fn(() => 'done');
+    const begun: BegunStep = {
+      state: 'settled',
+      status: 'completed',
+      result: { outcome: 'succeeded' },
+      error: null,
+    };
+    const { outcome, settled } = run(tool({ run: started }), { begun });
+    await expect(outcome).resolves.toEqual({ outcome: 'succeeded' });
+    expect(started).not.toHaveBeenCalled();
+    expect(settled()).toBeUndefined();
+  });
+});
+
+describe('a tool that runs', () => {
+  it('is stopped when its time is up, also after a garbage collection', async () => {
+    const signals: AbortSignal[] = [];
+    const endless = tool({
+      timeoutMs: 300,
+      run(_, { signal }) {
+        signal.addEventListener('abort', () => signals.push(signal));
+        setImmediate(collectGarbage);
+        return new Promise(() => undefined);
+      },
+    });
+    const { outcome, settled } = run(endless);
+    await expect(outcome).resolves.toEqual({ outcome: 'unknown' });
+    expect(signals).toMatchObject([{ reason: { name: 'TimeoutError' } }]);
+    expect(JSON.parse(settled()?.output ?? '')).toMatchObject({ error: { type: 'timeout' } });
+  });
+
+  it('is told when the turn is cancelled; nothing is settled, for the turn has ended', async () => {
+    const started = vi.fn<(context: ToolContext) => void>();
+    const { outcome, environment, settled } = run(
+      tool({
+        run(_, context) {
+          started(context);
+          return new Promise(() => undefined);
+        },
+      }),
+    );
+    await vi.waitUntil(() => started.mock.calls.length === 1);
+    environment.cancel();
+    await expect(outcome).rejects.toBeInstanceOf(CancelledFailure);
+    expect(started.mock.calls[0]?.[0].signal.aborted).toBe(true);
+    expect(settled()).toBeUndefined();
+  });
+
+  it('comes to its end while its worker is going away', async () => {
+    let finish: (value: string) => void = () => undefined;
+    const running = new Promise<string>((resolve) => (finish = resolve));
+    const { outcome, environment, settled } = run(tool({ run: () => running }));
+    shutDown(environment);
+    finish('done');
+    await expect(outcome).resolves.toEqual({ outcome: 'succeeded' });
+    expect(settled()?.output).toBe('done');
+  });
+
+  it('is not run again because the database was away when its result was to be stored', async () => {
+    const started = vi.fn(() => 'done');
+    const steps = stepStore();
+    steps.settleTool.mockRejectedValueOnce(new StoreUnavailable(new Error('connection lost')));
+    await expect(run(tool({ run: started }), { steps }).outcome).resolves.toEqual({
+      outcome: 'succeeded',
+    });
+    expect(started).toHaveBeenCalledOnce();
+    expect(steps.settleTool).toHaveBeenCalledTimes(2);
+  });
+
+  it('whose step was taken over meanwhile fails retryably', async () => {
+    const steps = stepStore();
+    steps.settleTool.mockRejectedValue(
+      new StepRefused('step_fenced', 'Attempt 1 has lost its step.'),
+    );
+    const failure = await run(tool({}), { steps }).outcome.catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(ApplicationFailure);
+    expect(failure).toMatchObject({ type: 'step_fenced', nonRetryable: false });
+  });
+});
+
+describe('what a tool returns', () => {
+  it.each<[string, unknown, string]>([
+    ['text is told as it is', 'It is "here".', 'It is "here".'],
+    ['anything else as JSON', { a: [1, null] }, '{"a":[1,null]}'],
+    ['nothing as null', undefined, 'null'],
+    ['a date as JSON has it', new Date(0), '1970-01-01T00:00:00.000Z'],
+  ])('%s', async (_, returned, output) => {
+    const { outcome, settled } = run(tool({ run: () => returned as string }));
+    await expect(outcome).resolves.toEqual({ outcome: 'succeeded' });
+    expect(settled()?.output).toBe(output);
+  });
+
+  const circular: Record<string, unknown> = {};
+  circular['self'] = circular;
+
+  it.each<[string, unknown]>([
+    ['refers to itself', circular],
+    ['has a big integer', { count: 1n }],
+    ['is a function', () => undefined],
+    ['is longer than a model can read', 'x'.repeat(262_145)],
+  ])('is a mistake the model is told of when it %s', async (_, returned) => {
+    const { outcome, settled } = run(tool({ run: () => returned as string }));
+    await expect(outcome).resolves.toEqual({ outcome: 'failed' });
+    expect(JSON.parse(settled()?.output ?? '')).toMatchObject({
+      error: { type: 'invalid_output' },
+    });
+  });
+});
+
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+}

@@ -1,0 +1,23 @@
+import type { ToolDefinition } from '../../src/contracts/tools.ts';
+
+/** The tools that the kept histories called. A release that cannot replay with them breaks turns that are running. */
+export const tools: ToolDefinition[] = [
+  {
+    name: 'add',
+    description: 'Adds two numbers.',
+    parameters: {
+      type: 'object',
+      properties: { a: { type: 'number' }, b: { type: 'number' } },
+      required: ['a', 'b'],
+    },
+    policy: 'idempotent',
+    run: ({ a, b }) => Number(a) + Number(b),
+  },
+  {
+    name: 'send',
+    description: 'Sends a message.',
+    parameters: { type: 'object' },
+    policy: 'at-most-once',
+    run: () => ({ sent: true }),
+  },
+];
