@@ -1,0 +1,81 @@
+import type { JsonObject } from '../contracts/json.ts';
+import type { Conversation, ConversationItem, Page, PageRequest } from '../contracts/store.ts';
+import { jsonObject, label, optional, shape, string } from './checks.ts';
+import type { Parts } from './parts.ts';
+import { checkSize, knownForm, PAGE, reportingOutage, requestKey } from './requests.ts';
+
+export interface CreateConversation {
+  /**
+   * Your id of the end user, 1–255 printable characters. Model providers get it as `safety_identifier`, of ids over 64
+   * characters the SHA-256: use one that names nobody.
+   */
+  endUser?: string;
+  /** Yours, kept as it is. */
+  metadata?: JsonObject;
+  /** 1–255 printable characters. The same key and request give the same conversation. */
+  idempotencyKey?: string;
+}
+
+export type ListConversations = PageRequest & { endUser?: string };
+export type ListItems = PageRequest & { turnId?: string };
+
+/** Every method also rejects with `database_unreachable`. */
+export interface Conversations {
+  /**
+   * Starts an empty conversation.
+   * @throws TurnkeeperError `invalid_request`, `input_too_large` (`maxMetadataBytes`), `idempotency_conflict`
+   */
+  create(conversation?: CreateConversation): Promise<Conversation>;
+  /** @throws TurnkeeperError `conversation_not_found` */
+  get(id: string): Promise<Conversation>;
+  /**
+   * Conversations, of one end user where asked for, oldest first unless asked otherwise.
+   * @throws TurnkeeperError `invalid_request`, `invalid_cursor`
+   */
+  list(filter?: ListConversations): Promise<Page<Conversation>>;
+  /**
+   * Responses items in the order of the conversation, of one turn where asked for.
+   * @throws TurnkeeperError `conversation_not_found`, `turn_not_found`, `invalid_request`, `invalid_cursor`
+   */
+  items(id: string, filter?: ListItems): Promise<Page<ConversationItem>>;
+}
+
+const checkCreate = shape({
+  endUser: optional(label),
+  metadata: optional(jsonObject),
+  idempotencyKey: optional(label),
+});
+const checkList = shape({ ...PAGE, endUser: optional(label) });
+const checkItems = shape({ ...PAGE, turnId: optional(string) });
+
+export function createConversations({ store, limits, tenant }: Parts): Conversations {
+  return {
+    create: async (request = {}) => {
+      checkCreate(request, '');
+      const { idempotencyKey, ...sent } = request;
+      const fields = { endUser: sent.endUser ?? null, metadata: sent.metadata ?? {} };
+      checkSize(fields.metadata, 'metadata', 'maxMetadataBytes', limits);
+      const key = requestKey(idempotencyKey, sent);
+      return await reportingOutage(() => store.conversations.create(tenant, fields, ...key));
+    },
+    get: async (id) => {
+      const conversationId = knownForm(id, 'conversation_not_found');
+      return await reportingOutage(() => store.conversations.get(tenant, conversationId));
+    },
+    list: async (request = {}) => {
+      checkList(request, '');
+      const { endUser, ...page } = request;
+      const filter = endUser === undefined ? {} : { endUser };
+      return await reportingOutage(() => store.conversations.list(tenant, filter, page));
+    },
+    items: async (id, request = {}) => {
+      checkItems(request, '');
+      const conversationId = knownForm(id, 'conversation_not_found');
+      const { turnId, ...page } = request;
+      const filter = turnId === undefined ? {} : { turnId: knownForm(turnId, 'turn_not_found') };
+      return await reportingOutage(() =>
+        store.conversations.items(tenant, conversationId, filter, page),
+      );
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import type { AssistantDefinition } from '../contracts/assistant.ts';
+import { TurnkeeperError } from '../contracts/errors.ts';
+import type { Json, JsonObject } from '../contracts/json.ts';
+import {
+  integer,
+  jsonObject,
+  label,
+  list,
+  optional,
+  refuse,
+  shape,
+  text,
+  type Check,
+} from './checks.ts';
+import { checkJsonSchema } from './json-schema.ts';
+
+/** Parameters of `responses.create` that Turnkeeper sets itself. */
+const OWN_PARAMETERS = [
+  'model',
+  'input',
+  'instructions',
+  'tools',
+  'stream',
+  'background',
+  'text',
+  'max_output_tokens',
+  'safety_identifier',
+  'prompt_cache_key',
+  'previous_response_id',
+  'conversation',
+];
+
+const toolName: Check = (value, path) => {
+  if (typeof value !== 'string' || !/^[a-zA-Z0-9_-]{1,64}$/.test(value)) {
+    refuse(path, 'must be a tool name: 1 to 64 characters of a–z, A–Z, 0–9, _ and -');
+  }
+};
+
+/** Tools whose calls the provider answers itself; any other call would be left without its output. */
+const RUN_BY_PROVIDER = /^(web_search|file_search|code_interpreter|image_generation|mcp)/;
+
+const hostedTool: Check = (value, path) => {
+  jsonObject(value, path);
+  const { type, require_approval: approval } = value as JsonObject;
+  if (typeof type !== 'string' || !RUN_BY_PROVIDER.test(type)) {
+    refuse(`${path}.type`, 'must be a tool that the provider runs; functions are named in tools');
+  }
+  if (type === 'mcp' && approval !== 'never') {
+    refuse(`${path}.require_approval`, 'must be never: nobody is there to approve');
+  }
+};
+
+const modelOptions: Check = (value, path) => {
+  jsonObject(value, path);
+  for (const key of OWN_PARAMETERS) {
+    if (Object.hasOwn(value as JsonObject, key)) {
+      refuse(`${path}.${key}`, 'is set by Turnkeeper and cannot be given here');
+    }
+  }
+};
+
+const textParameter: Check = (value, path) => {
+  jsonObject(value, path);
+  const { format } = value as JsonObject;
+  if (format !== undefined) textFormat(format, `${path}.format`);
+};
+
+function textFormat(value: Json, path: string): void {
+  jsonObject(value, path);
+  const { type, name, schema } = value as JsonObject;
+  text(type, `${path}.type`);
+  if (type !== 'json_schema') return;
+  label(name, `${path}.name`);
+  jsonObject(schema, `${path}.schema`);
+  checkJsonSchema(schema as JsonObject, `${path}.schema`);
+}
+
+const checkShape = shape({
+  name: label,
+  model: label,
+  instructions: optional(text),
+  tools: optional(list(toolName, { max: 128 })),
+  hostedTools: optional(list(hostedTool, { max: 128 })),
+  knowledge: optional(
+    shape({ bases: list(label, { min: 1, max: 50 }), maxPassages: optional(integer(1, 50)) }),
+  ),
+  text: optional(textParameter),
+  modelOptions: optional(modelOptions),
+  fallbackModel: optional(label),
+  fallbackAnswer: optional(text),
+  limits: optional(
+    shape({
+      maxRounds: optional(integer(1, 100)),
+      turnTimeoutMs: optional(integer(1_000, 86_400_000)),
+      maxTurnTokens: optional(integer(1, 1_000_000_000)),
+      maxOutputTokens: optional(integer(16, 1_000_000)),
+    }),
+  ),
+});
+
+/** Refuses what cannot be an assistant, naming the field. */
+export function checkAssistant(definition: AssistantDefinition): void {
+  checkShape(definition, '');
+  const names = definition.tools ?? [];
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new TurnkeeperError('duplicate_tool', `tools names ${twice} twice.`, { tool: twice });
+  }
+}

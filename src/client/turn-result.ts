@@ -1,0 +1,85 @@
+import type { Item } from '../contracts/json.ts';
+import type { Source, Turn, Usage } from '../contracts/store.ts';
+import type { FinalStatus } from '../contracts/turn.ts';
+import type { Parts } from './parts.ts';
+import { checkWait, waitFor, type WaitOptions } from './waiting.ts';
+import { watchTurn } from './watch-turn.ts';
+
+/** How a turn ended and what came of it. */
+export interface TurnResult {
+  turn: Turn;
+  status: FinalStatus;
+  /** Why it ended so, unless completed. */
+  reason: string | null;
+  /** Text of the turn's last assistant message, empty when there is none. */
+  answer: string;
+  /** The turn's items but its input: messages, calls, outputs, reasoning, in order. */
+  output: Item[];
+  /** Passages that the model was given. */
+  sources: Source[];
+  usage: Usage;
+}
+
+/** Waits for the end of a turn and gathers what came of it. */
+export async function turnResult(
+  parts: Parts,
+  turnId: string,
+  options: WaitOptions,
+): Promise<TurnResult> {
+  checkWait(options, '');
+  const look = watchTurn(parts, turnId);
+  return await waitFor(async () => {
+    const turn = await look();
+    return turn.state === 'sealed' ? await gather(parts, turn) : null;
+  }, options);
+}
+
+async function gather(parts: Parts, turn: Turn): Promise<TurnResult> {
+  const { store, tenant } = parts;
+  const [output, sources, usage] = await Promise.all([
+    outputItems(parts, turn),
+    store.turns.sources(tenant, turn.id),
+    store.turns.usage(tenant, turn.id),
+  ]);
+  const { status, reason } = turn;
+  return {
+    turn,
+    status: status as FinalStatus,
+    reason,
+    answer: answerText(output),
+    output,
+    sources,
+    usage,
+  };
+}
+
+async function outputItems({ store, tenant }: Parts, turn: Turn): Promise<Item[]> {
+  const items: Item[] = [];
+  let cursor: string | null = null;
+  do {
+    const page: { limit: number; cursor?: string } = { limit: 100, ...(cursor ? { cursor } : {}) };
+    const { data, nextCursor } = await store.conversations.items(
+      tenant,
+      turn.conversationId,
+      { turnId: turn.id },
+      page,
+    );
+    items.push(...data.map(({ item }) => item));
+    cursor = nextCursor;
+  } while (cursor);
+  return items.filter((item) => !isInput(item));
+}
+
+function isInput({ type, role }: Item): boolean {
+  return type === 'message' && role !== 'assistant';
+}
+
+function answerText(output: Item[]): string {
+  const content = output.findLast(({ type }) => type === 'message')?.content;
+  return Array.isArray(content) ? content.map(outputText).join('') : '';
+}
+
+function outputText(part: unknown): string {
+  const { type, text } = (part ?? {}) as Record<string, unknown>;
+  return type === 'output_text' && typeof text === 'string' ? text : '';
+}

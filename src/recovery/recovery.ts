@@ -1,0 +1,86 @@
+import type { Logger } from '../contracts/logger.ts';
+import type { TurnStarter } from '../contracts/starter.ts';
+import type { Sealed, Store } from '../contracts/store.ts';
+import type { Ending, TurnInput } from '../contracts/turn.ts';
+
+/** What recovery works with. */
+export interface Recovery {
+  store: Store;
+  starter: TurnStarter;
+  logger: Logger;
+}
+
+/** Past its deadline by so many milliseconds, a turn is ended by whoever meets it. */
+export const OVERDUE_GRACE_MS = 60_000;
+
+/** Starts the workflow of an accepted turn and marks the turn as started. Repeating it changes nothing. */
+export async function startAccepted(
+  store: Store,
+  starter: TurnStarter,
+  input: TurnInput,
+): Promise<void> {
+  await starter.startTurn(input);
+  await store.turns.markStarted(input.tenant, input.turnId);
+}
+
+/** Like `startAccepted`, but leaves the turn to the worker's sweep when it cannot be started now. */
+export async function startOrLeave(
+  { store, starter, logger }: Recovery,
+  input: TurnInput,
+): Promise<void> {
+  try {
+    await startAccepted(store, starter, input);
+  } catch (error) {
+    logger.warn('turn not started, left to the sweep', turnFields(input, error));
+  }
+}
+
+/**
+ * Ends a turn and starts the one that got the conversation's lock from it. Null when the store refused, as it does for
+ * an expiry before the deadline.
+ */
+export async function sealAndHandOver(
+  parts: Recovery,
+  tenant: string,
+  turnId: string,
+  ending: Ending,
+): Promise<Sealed | null> {
+  const sealed = await parts.store.turns.seal(tenant, turnId, ending);
+  if (sealed?.next) await startOrLeave(parts, sealed.next);
+  return sealed;
+}
+
+/** Seals a turn whose time is up, then ends its workflow from outside. Answers whether the turn is sealed. */
+export async function expire(parts: Recovery, tenant: string, turnId: string): Promise<boolean> {
+  const sealed = await sealAndHandOver(parts, tenant, turnId, { status: 'expired' });
+  // Also when another had sealed it as expired: that one may have died before it came to this.
+  if (sealed?.status === 'expired') await terminateOrLeave(parts, tenant, turnId);
+  return sealed !== null;
+}
+
+async function terminateOrLeave(
+  { starter, logger }: Recovery,
+  tenant: string,
+  turnId: string,
+): Promise<void> {
+  try {
+    await starter.terminate(
+      turnId,
+      'The turn was past its deadline and has been sealed as expired.',
+    );
+  } catch (error) {
+    logger.warn(
+      'workflow of an expired turn not terminated',
+      turnFields({ tenant, turnId }, error),
+    );
+  }
+}
+
+/** Log fields that name a turn and what went wrong with it. */
+export function turnFields(turn: { tenant: string; turnId: string }, error: unknown) {
+  return { tenant: turn.tenant, turnId: turn.turnId, error: describeError(error) };
+}
+
+export function describeError(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,129 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { StoreUnavailable } from '../contracts/store.ts';
+import {
+  describeError,
+  expire,
+  OVERDUE_GRACE_MS,
+  startAccepted,
+  turnFields,
+  type Recovery,
+} from './recovery.ts';
+
+/** How long whoever accepted a turn or stored a document has to start its workflow, milliseconds. */
+const START_GRACE_MS = 5_000;
+/** Items of a kind that one sweep takes on; the next sweep takes the rest. */
+const BATCH = 100;
+
+/** What one sweep did. `failed` counts items that are left to the next one. */
+export interface SweepCounts {
+  expired: number;
+  started: number;
+  ingesting: number;
+  failed: number;
+}
+
+/**
+ * Finds what its starter forgot, over all tenants: ends overdue turns, starts accepted ones and stored documents. An item
+ * that fails is logged and holds up no other. Rejects with `StoreUnavailable` when the database is away.
+ */
+export async function sweepOnce(parts: Recovery): Promise<SweepCounts> {
+  // Overdue ones first, lest a turn is started that ends in the same sweep.
+  const expired = await sweepOverdue(parts);
+  const started = await sweepUnstarted(parts);
+  const ingesting = await sweepDocuments(parts);
+  const failed = expired.failed + started.failed + ingesting.failed;
+  return { expired: expired.done, started: started.done, ingesting: ingesting.done, failed };
+}
+
+async function sweepOverdue(parts: Recovery): Promise<Tally> {
+  const turns = await parts.store.sweep.overdueTurns(OVERDUE_GRACE_MS, BATCH);
+  return await each(
+    turns,
+    ({ tenant, turnId }) => expire(parts, tenant, turnId),
+    (turn, error) => parts.logger.error('overdue turn not ended', turnFields(turn, error)),
+  );
+}
+
+async function sweepUnstarted({ store, starter, logger }: Recovery): Promise<Tally> {
+  const turns = await store.sweep.unstartedTurns(START_GRACE_MS, BATCH);
+  return await each(
+    turns,
+    (turn) => startAccepted(store, starter, turn),
+    (turn, error) => logger.error('accepted turn not started', turnFields(turn, error)),
+  );
+}
+
+async function sweepDocuments({ store, starter, logger }: Recovery): Promise<Tally> {
+  const documents = await store.sweep.unindexedDocuments(START_GRACE_MS, BATCH);
+  return await each(
+    documents,
+    (document) => starter.startIngest(document),
+    (document, error) =>
+      logger.error('ingestion not started', { ...document, error: describeError(error) }),
+  );
+}
+
+interface Tally {
+  done: number;
+  failed: number;
+}
+
+/** All at once: with Temporal away each item waits for its own time-out. */
+async function each<T>(
+  items: T[],
+  work: (item: T) => Promise<unknown>,
+  report: (item: T, error: unknown) => void,
+): Promise<Tally> {
+  const outcomes = await Promise.all(
+    items.map(async (item) => {
+      try {
+        await work(item);
+        return true;
+      } catch (error) {
+        report(item, error);
+        return false;
+      }
+    }),
+  );
+  const done = outcomes.filter(Boolean).length;
+  return { done, failed: outcomes.length - done };
+}
+
+/** Sweeps at once and then about every `intervalMs`, one sweep at a time, until stopped. */
+export function startSweep(parts: Recovery & { intervalMs: number }): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const ended = sweepUntil(stopping.signal, parts);
+  return {
+    async stop() {
+      stopping.abort();
+      await ended;
+    },
+  };
+}
+
+async function sweepUntil(
+  stopped: AbortSignal,
+  { intervalMs, ...parts }: Recovery & { intervalMs: number },
+): Promise<void> {
+  let databaseAway = false;
+  while (!stopped.aborted) {
+    databaseAway = await sweepSafely(parts, databaseAway);
+    // Workers that were started together drift apart.
+    await sleep(intervalMs * (0.8 + 0.4 * Math.random()), undefined, { signal: stopped }).catch(
+      () => undefined,
+    );
+  }
+}
+
+/** Answers whether the database is away; tells the log of an outage once. */
+async function sweepSafely(parts: Recovery, wasAway: boolean): Promise<boolean> {
+  try {
+    await sweepOnce(parts);
+    if (wasAway) parts.logger.info('sweeping again, the database is back');
+    return false;
+  } catch (error) {
+    const away = error instanceof StoreUnavailable;
+    if (!away || !wasAway) parts.logger.error('sweep failed', { error: describeError(error) });
+    return away;
+  }
+}

@@ -1,0 +1,54 @@
+import { TurnkeeperError } from '../../src/contracts/errors.ts';
+import type { ExecutionState, TurnStarter } from '../../src/contracts/starter.ts';
+import type { IngestInput, TurnInput } from '../../src/contracts/turn.ts';
+
+/** Stands in for Temporal: keeps what it was asked, answers what it was told. */
+export class RecordingStarter implements TurnStarter {
+  readonly started: TurnInput[] = [];
+  readonly ingested: IngestInput[] = [];
+  readonly cancelled: string[] = [];
+  readonly terminated: string[] = [];
+  readonly asked: string[] = [];
+  /** What became of workflows; others are running. */
+  readonly states = new Map<string, ExecutionState>();
+  /** While true, nothing reaches Temporal. */
+  away = false;
+  /** What the workflow does when it is cancelled. */
+  onCancel: (workflowId: string) => Promise<void> = () => Promise.resolve();
+
+  async startTurn(input: TurnInput): Promise<void> {
+    await this.reach();
+    this.started.push(input);
+  }
+
+  async startIngest(input: IngestInput): Promise<void> {
+    await this.reach();
+    this.ingested.push(input);
+  }
+
+  async executionState(workflowId: string): Promise<ExecutionState> {
+    await this.reach();
+    this.asked.push(workflowId);
+    return this.states.get(workflowId) ?? 'running';
+  }
+
+  async cancel(workflowId: string): Promise<void> {
+    await this.reach();
+    this.cancelled.push(workflowId);
+    await this.onCancel(workflowId);
+  }
+
+  async terminate(workflowId: string): Promise<void> {
+    await this.reach();
+    this.terminated.push(workflowId);
+  }
+
+  startedIds(): string[] {
+    return this.started.map(({ turnId }) => turnId);
+  }
+
+  private async reach(): Promise<void> {
+    await Promise.resolve();
+    if (this.away) throw new TurnkeeperError('temporal_unreachable', 'Temporal is away.');
+  }
+}
