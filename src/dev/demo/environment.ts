@@ -1,0 +1,66 @@
+import { readHttpUrl, readText, redactUrl } from '../../config/readers.ts';
+import type { Environment } from '../../config/readers.ts';
+import { childEnvironment } from '../../config.ts';
+import { TurnkeeperError } from '../../contracts/errors.ts';
+
+const DEFAULT_MODEL = 'gpt-5-mini';
+
+/** A model that the environment names, or the offline model. */
+export interface ModelChoice {
+  offline: boolean;
+  name: string;
+  /** For people. */
+  where: string;
+}
+
+/** Throws `missing_setting` when a model is asked for by name and nothing says where it is. */
+export function chooseModel(
+  name: string | null,
+  env: Environment = childEnvironment({}),
+): ModelChoice {
+  const server = readHttpUrl(env, 'OPENAI_BASE_URL');
+  if (server !== null || readText(env, 'OPENAI_API_KEY') !== null) {
+    const where = server === null ? 'OpenAI, on the account of your key' : redactUrl(server);
+    return { offline: false, name: name ?? DEFAULT_MODEL, where };
+  }
+  if (name === null) return { offline: true, name: 'offline-model', where: 'this machine' };
+  throw new TurnkeeperError(
+    'missing_setting',
+    `--model ${name} needs OPENAI_API_KEY or OPENAI_BASE_URL, and neither is set.`,
+  );
+}
+
+/** Settings by which a program reaches the demo's parts, as far as they are running. */
+export type Settings = Partial<
+  Record<
+    | 'DATABASE_URL'
+    | 'VECTOR_DATABASE_URL'
+    | 'TEMPORAL_ADDRESS'
+    | 'TEMPORAL_NAMESPACE'
+    | 'OPENAI_BASE_URL'
+    | 'EMBEDDINGS'
+    | 'TURNKEEPER_TOOLS',
+    string
+  >
+>;
+
+/** On top of this process's environment, whose settings for another Temporal must not reach this one. */
+export function overrides(settings: Settings, temporalConfigFile: string): Environment {
+  const inherited = Object.keys(childEnvironment({})).filter((name) =>
+    name.startsWith('TEMPORAL_'),
+  );
+  return {
+    ...Object.fromEntries(inherited.map((name) => [name, undefined])),
+    TEMPORAL_CONFIG_FILE: temporalConfigFile,
+    ...settings,
+  };
+}
+
+/** Lines for a shell. */
+export function exportLines(settings: Settings): string[] {
+  return Object.entries(settings).map(([name, value]) => `export ${name}=${quoted(value)}`);
+}
+
+function quoted(value: string): string {
+  return /^[\w:/.@-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`;
+}

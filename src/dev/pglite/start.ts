@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { extname } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { ERROR_CODES, TurnkeeperError } from '../../contracts/errors.ts';
+import type { ErrorCode } from '../../contracts/errors.ts';
+
+const STOP_TIMEOUT_MS = 10_000;
+const STDERR_KEPT = 2_000;
+
+export interface RunningPglite {
+  /** Connection string for `pg`. */
+  url: string;
+  /** Closes the database and waits until its process is gone. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the embedded database in a process of its own, which ends when this one does. `dataDir` null keeps everything
+ * in memory. Throws `data_dir_in_use`, or `service_failed` when the process ended before it was ready.
+ */
+export async function startPglite(options: { dataDir: string | null }): Promise<RunningPglite> {
+  const where = options.dataDir === null ? ['--memory'] : ['--data-dir', options.dataDir];
+  const child = spawn(process.execPath, [...mainScript(), ...where, '--exit-with-parent'], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  const url = await firstLine(child);
+  return { url, stop: () => stop(child) };
+}
+
+/** Runs from the sources under tsx, and from the build without. */
+function mainScript(): string[] {
+  const extension = extname(import.meta.url);
+  const main = fileURLToPath(new URL(`./main${extension}`, import.meta.url));
+  if (extension !== '.ts') return [main];
+  const tsx = createRequire(import.meta.url).resolve('tsx');
+  return ['--import', pathToFileURL(tsx).href, main];
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  let stderr = '';
+  child.stderr?.on('data', (data: Buffer) => {
+    stderr = (stderr + data.toString()).slice(-STDERR_KEPT);
+  });
+  return new Promise((resolve, reject) => {
+    const output = child.stdout;
+    if (!output) throw new Error('The embedded database was spawned without a pipe.');
+    createInterface({ input: output }).on('line', (line) => {
+      const answer = JSON.parse(line) as Answer;
+      if (answer.listening === undefined) reject(toError(answer.error));
+      else resolve(answer.listening);
+    });
+    child.once('error', (error) => reject(failed(error.message)));
+    child.once('close', (code, signal) =>
+      reject(failed(`${signal ?? `exit code ${code}`} ${stderr}`.trim())),
+    );
+  });
+}
+
+interface Answer {
+  listening?: string;
+  error?: { code: string; message: string };
+}
+
+function toError(error: Answer['error']): TurnkeeperError {
+  if (!error || !Object.hasOwn(ERROR_CODES, error.code) || error.code === 'service_failed') {
+    return failed(error?.message ?? 'no reason given');
+  }
+  const code = error.code as ErrorCode;
+  // The message ends with the advice already, and the constructor adds it again.
+  return new TurnkeeperError(code, error.message.replace(ERROR_CODES[code], '').trimEnd());
+}
+
+function failed(reason: string): TurnkeeperError {
+  return new TurnkeeperError(
+    'service_failed',
+    `The embedded database (PGlite) did not start: ${reason}.`,
+  );
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  await exited;
+  clearTimeout(timer);
+}
