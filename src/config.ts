@@ -26,12 +26,22 @@ export interface Config {
   readonly databasePoolSize: number;
   /** Null: retrieval is off. */
   readonly vectorDatabaseUrl: string | null;
+  /** Null: documents are in `vectorDatabaseUrl`. */
+  readonly qdrant: { readonly url: string; readonly apiKey: string | null } | null;
   readonly openai: { readonly apiKey: string | null; readonly baseUrl: string | null };
   readonly embeddings: {
     readonly source: 'auto' | 'openai' | 'local' | 'none';
     readonly model: string;
     readonly dimensions: number;
   };
+  readonly sandbox: {
+    readonly kind: 'auto' | 'docker' | 'bubblewrap' | 'none';
+    readonly image: string;
+    readonly runtime: string | null;
+    readonly dockerHost: string;
+  };
+  /** Null: no metrics are served. */
+  readonly metrics: { readonly host: string; readonly port: number } | null;
   readonly cacheDir: string;
   readonly taskQueue: string;
   /** Absolute path. */
@@ -66,6 +76,7 @@ export function loadConfig(env: Environment = process.env): Config {
     databaseUrl: readDatabaseUrl(env),
     databasePoolSize: readNumber(env, 'DATABASE_POOL_SIZE'),
     vectorDatabaseUrl: readPostgresUrl(env, 'VECTOR_DATABASE_URL'),
+    qdrant: readQdrant(env),
     openai: {
       apiKey: readText(env, 'OPENAI_API_KEY'),
       baseUrl: readHttpUrl(env, 'OPENAI_BASE_URL'),
@@ -75,6 +86,13 @@ export function loadConfig(env: Environment = process.env): Config {
       model: readWithDefault(env, 'EMBEDDING_MODEL'),
       dimensions: readNumber(env, 'EMBEDDING_DIMENSIONS'),
     },
+    sandbox: {
+      kind: readChoice(env, 'TURNKEEPER_SANDBOX') ?? SETTINGS.TURNKEEPER_SANDBOX.default,
+      image: readWithDefault(env, 'TURNKEEPER_SANDBOX_IMAGE'),
+      runtime: readText(env, 'TURNKEEPER_SANDBOX_RUNTIME'),
+      dockerHost: readWithDefault(env, 'DOCKER_HOST'),
+    },
+    metrics: readMetrics(env),
     cacheDir: readCacheDir(env),
     taskQueue: readWithDefault(env, 'TURNKEEPER_TASK_QUEUE'),
     toolsModule: readPath(env, 'TURNKEEPER_TOOLS'),
@@ -129,6 +147,16 @@ function readDatabaseUrl(env: Environment): string {
   const url = readPostgresUrl(env, 'DATABASE_URL');
   if (url === null) throw missing('DATABASE_URL', 'DATABASE_URL is not set.');
   return url;
+}
+
+function readQdrant(env: Environment): Config['qdrant'] {
+  const url = readHttpUrl(env, 'QDRANT_URL');
+  return url === null ? null : { url, apiKey: readText(env, 'QDRANT_API_KEY') };
+}
+
+function readMetrics(env: Environment): Config['metrics'] {
+  const port = readNumber(env, 'TURNKEEPER_METRICS_PORT');
+  return port === 0 ? null : { host: readWithDefault(env, 'TURNKEEPER_METRICS_HOST'), port };
 }
 
 function readLimits(env: Environment): Limits {

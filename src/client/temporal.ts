@@ -10,7 +10,12 @@ import {
 import { TurnkeeperError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { ExecutionState, TurnStarter } from '../contracts/starter.ts';
-import type { IngestInput, TurnInput } from '../contracts/turn.ts';
+import type {
+  CompensateInput,
+  IngestInput,
+  SummarizeInput,
+  TurnInput,
+} from '../contracts/turn.ts';
 import { registeredAttributes } from './search-attributes.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -83,6 +88,16 @@ export async function temporalStarter({
       call(async () => {
         await workflow.start('ingest', ingestOptions(input, taskQueue));
       }),
+    startCompensation: (input) =>
+      call(async () => {
+        await workflow
+          .start('compensate', compensateOptions(input, taskQueue))
+          .catch(ignore(WorkflowExecutionAlreadyStartedError));
+      }),
+    startSummary: (input) =>
+      call(async () => {
+        await workflow.start('summarize', summarizeOptions(input, taskQueue));
+      }),
     executionState: (workflowId) => call(() => executionState(client, workflowId)),
     cancel: (workflowId) =>
       call(async () => {
@@ -129,6 +144,32 @@ function ingestOptions(input: IngestInput, taskQueue: string): WorkflowStartOpti
     args: [input],
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
     staticSummary: 'document',
+  };
+}
+
+/** Effects are undone once: a compensation that closed is not run again. */
+function compensateOptions(input: CompensateInput, taskQueue: string): WorkflowStartOptions {
+  return {
+    workflowId: `compensate:${input.turnId}`,
+    workflowIdReusePolicy: 'REJECT_DUPLICATE',
+    taskQueue,
+    args: [input],
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    staticSummary: 'compensation',
+    staticDetails: `- tenant: \`${input.tenant}\`\n- turn: \`${input.turnId}\``,
+  };
+}
+
+function summarizeOptions(input: SummarizeInput, taskQueue: string): WorkflowStartOptions {
+  return {
+    workflowId: `summary:${input.conversationId}`,
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    taskQueue,
+    args: [input],
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    staticSummary: 'summary',
+    staticDetails: `- tenant: \`${input.tenant}\``,
   };
 }
 

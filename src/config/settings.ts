@@ -35,6 +35,12 @@ export const SETTINGS = {
     description:
       'A PostgreSQL database with the `vector` extension, for documents. Without it retrieval is off.',
   },
+  QDRANT_URL: {
+    default: null,
+    description:
+      'A Qdrant server, for documents, instead of `VECTOR_DATABASE_URL`: `http://host:6333`.',
+  },
+  QDRANT_API_KEY: { default: null, secret: true, description: 'Key of the Qdrant server.' },
   OPENAI_API_KEY: {
     default: null,
     secret: true,
@@ -73,6 +79,34 @@ export const SETTINGS = {
     default: null,
     description:
       'Path of a module that exports `tools`, an array of tool definitions, for the worker.',
+  },
+  TURNKEEPER_SANDBOX: {
+    default: 'auto',
+    oneOf: ['auto', 'docker', 'bubblewrap', 'none'],
+    description:
+      'Where `run_code` runs. `auto` takes Docker where an engine has the image, else bubblewrap, else `none`: the tool is then refused.',
+  },
+  TURNKEEPER_SANDBOX_IMAGE: {
+    default: 'turnkeeper-sandbox',
+    description:
+      'Image of the Docker sandbox: a tag, digest or id. Workers run the id it has when they start.',
+  },
+  TURNKEEPER_SANDBOX_RUNTIME: {
+    default: null,
+    description: 'Runtime of the Docker sandbox, such as `runsc` (gVisor). The engine’s own by default.',
+  },
+  DOCKER_HOST: {
+    default: 'unix:///var/run/docker.sock',
+    description: 'The Docker engine that runs sandboxes: `unix://path` or `tcp://host:port`.',
+  },
+  TURNKEEPER_METRICS_PORT: {
+    default: '0',
+    range: [0, 65_535],
+    description: 'Port on which a worker serves Prometheus metrics. With 0 it serves none.',
+  },
+  TURNKEEPER_METRICS_HOST: {
+    default: '127.0.0.1',
+    description: 'Address on which a worker serves metrics.',
   },
   TURNKEEPER_MODEL_IDLE_TIMEOUT_MS: {
     default: '120000',

@@ -9,6 +9,7 @@ export const ERROR_CODES = {
   conversation_not_found: 'Check the id; ids of other tenants are unknown too.',
   turn_not_found: 'Check the id; ids of other tenants are unknown too.',
   document_not_found: 'Check the id; ids of other tenants are unknown too.',
+  file_not_found: 'Check the id; ids of other tenants are unknown too.',
   conversation_busy:
     'Wait for the active turn (details.activeTurn) or cancel it, then start again.',
   idempotency_conflict: 'Use a new key for a new request; this key was used with another one.',
@@ -22,6 +23,11 @@ export const ERROR_CODES = {
   database_unreachable: 'Check DATABASE_URL and that PostgreSQL is running there.',
   database_too_new:
     'Run a Turnkeeper release at least as new as the one that migrated this database.',
+  index_unreachable: 'Check QDRANT_URL and QDRANT_API_KEY, and that Qdrant is running there.',
+  index_mismatch:
+    'Give the embedding space a name of its own, or remove what the message names and add the documents again.',
+  sandbox_unavailable:
+    'Install what the message names, or set TURNKEEPER_SANDBOX=none to work without a sandbox.',
   temporal_unreachable:
     'Check TEMPORAL_ADDRESS and TEMPORAL_NAMESPACE, and that Temporal is running there.',
   temporal_cli_missing: 'Install the Temporal CLI, or name it with TEMPORAL_CLI_PATH.',

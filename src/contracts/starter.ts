@@ -1,4 +1,4 @@
-import type { IngestInput, TurnInput } from './turn.ts';
+import type { CompensateInput, IngestInput, SummarizeInput, TurnInput } from './turn.ts';
 
 export type ExecutionState = 'running' | 'closed' | 'not_found';
 
@@ -8,6 +8,10 @@ export interface TurnStarter {
   startTurn(turn: TurnInput): Promise<void>;
   /** Restarts a failed ingestion only through a new call; a running one is left alone. */
   startIngest(input: IngestInput): Promise<void>;
+  /** Succeeds when the compensation was started before, whatever became of it. */
+  startCompensation(input: CompensateInput): Promise<void>;
+  /** A running summary of the conversation is left alone. */
+  startSummary(input: SummarizeInput): Promise<void>;
   executionState(workflowId: string): Promise<ExecutionState>;
   /** Asks for cancellation; a workflow that is closed or unknown is left alone. */
   cancel(workflowId: string): Promise<void>;

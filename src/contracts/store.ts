@@ -1,7 +1,17 @@
 import type { AssistantDefinition } from './assistant.ts';
 import type { Item, Json, JsonObject } from './json.ts';
 import type { Passage } from './retrieval.ts';
-import type { Ending, FinalStatus, Reply, ToolOutcome, ToolPolicy, TurnInput } from './turn.ts';
+import type {
+  CompensateInput,
+  EffectRef,
+  Ending,
+  FinalStatus,
+  Reply,
+  SummarizeInput,
+  ToolOutcome,
+  ToolPolicy,
+  TurnInput,
+} from './turn.ts';
 
 /**
  * What is durable. Every method is one statement or one transaction, and takes the tenant it works for,
@@ -15,6 +25,9 @@ export interface Store {
   steps: StepStore;
   events: EventStore;
   documents: DocumentStore;
+  files: FileStore;
+  compensations: CompensationStore;
+  summaries: SummaryStore;
   sweep: Sweep;
   close(): Promise<void>;
 }
@@ -199,6 +212,10 @@ export interface Sealed {
   won: boolean;
   /** The queued turn that got the lock, to be started by whoever reads this. */
   next: TurnInput | null;
+  /** Effects to be undone, to be started by whoever reads this. */
+  compensate: CompensateInput | null;
+  /** The conversation outgrew what a model is shown: its summary is to be started by whoever reads this. */
+  summarize: SummarizeInput | null;
 }
 
 export interface TurnStore {
@@ -419,6 +436,86 @@ export interface DocumentStore {
   markFailed(tenant: string, id: string, error: StepFailure): Promise<void>;
 }
 
+// ── files ───────────────────────────────────────────────────────────────────
+
+/** Bytes that belong to a turn: what a tool made. */
+export interface FileRecord {
+  id: string;
+  turnId: string;
+  /** A plain file name: no path, no control characters. */
+  name: string;
+  mediaType: string;
+  bytes: number;
+  createdAt: Date;
+}
+
+export interface NewFile {
+  turnId: string;
+  name: string;
+  mediaType: string;
+  content: Uint8Array;
+  /** The same key gives the same file: storing again changes nothing. */
+  key: string;
+}
+
+export interface FileStore {
+  /** Stores records and bytes, in parts, in one transaction; answers them in the order given. */
+  create(tenant: string, files: NewFile[]): Promise<FileRecord[]>;
+  get(tenant: string, id: string): Promise<FileRecord>;
+  list(tenant: string, filter: { turnId?: string }, page: PageRequest): Promise<Page<FileRecord>>;
+  read(tenant: string, id: string): Promise<Uint8Array>;
+}
+
+// ── compensations ───────────────────────────────────────────────────────────
+
+export interface EffectToUndo {
+  conversationId: string;
+  endUser: string | null;
+  toolName: string;
+  /** The arguments as the model gave them, JSON text. */
+  arguments: string;
+  /** What the tool returned, as the model was told. */
+  output: string;
+}
+
+/** Steps of a compensation are begun and settled while their turn is sealed, fenced like any other. */
+export interface CompensationStore {
+  /** Settled effects whose tool can undo them and that are not undone yet, the last one first. */
+  effects(tenant: string, turnId: string): Promise<EffectRef[]>;
+  begin(step: StepRef & { callId: string; name: string }): Promise<BegunStep>;
+  loadEffect(ref: StepRef, callId: string): Promise<EffectToUndo>;
+  settle(ref: StepRef, failure: StepFailure | null): Promise<void>;
+  close(tenant: string, turnId: string): Promise<void>;
+}
+
+// ── summaries ───────────────────────────────────────────────────────────────
+
+export interface ConversationSummary {
+  text: string;
+  /** Items up to and including this position are in it. */
+  through: number;
+}
+
+/** What the next call of `summarize` works on. */
+export interface SummaryWork {
+  definition: AssistantDefinition;
+  endUser: string | null;
+  summary: ConversationSummary | null;
+  /** Items after the summary, up to the position that was asked for. */
+  items: ConversationItem[];
+}
+
+export interface SummaryStore {
+  /** Null when there is nothing to summarize (any more). */
+  work(tenant: string, conversationId: string): Promise<SummaryWork | null>;
+  /** Replaces the summary unless it has moved on from `after`; answers whether it did. */
+  extend(
+    tenant: string,
+    conversationId: string,
+    change: { after: number; summary: ConversationSummary },
+  ): Promise<boolean>;
+}
+
 // ── the worker's sweep, over all tenants ────────────────────────────────────
 
 export interface Sweep {
@@ -431,4 +528,8 @@ export interface Sweep {
     olderThanMs: number,
     limit: number,
   ): Promise<{ tenant: string; documentId: string }[]>;
+  /** Compensations requested at least `olderThanMs` ago and not closed. */
+  openCompensations(olderThanMs: number, limit: number): Promise<CompensateInput[]>;
+  /** Conversations whose summary was asked for at least `olderThanMs` ago and lags behind. */
+  outgrownConversations(olderThanMs: number, limit: number): Promise<SummarizeInput[]>;
 }

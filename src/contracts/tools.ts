@@ -27,6 +27,11 @@ export interface ToolDefinition {
   /** Milliseconds, 60,000 by default. */
   timeoutMs?: number;
   run(args: JsonObject, context: ToolContext): Promise<Json> | Json;
+  /**
+   * Undoes a call that succeeded, when its turn failed for good. Tried again until it resolves, with the same
+   * `context.key`, which is another one than that of `run`.
+   */
+  compensate?(args: JsonObject, output: Json, context: ToolContext): Promise<void> | void;
   /** Required by `reconcilable`: looks up by `context.key` what became of an earlier attempt. */
   reconcile?(args: JsonObject, context: ToolContext): Promise<Reconciliation>;
 }

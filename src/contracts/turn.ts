@@ -85,6 +85,44 @@ export interface TurnActivities {
 /** `failed` was told to the model; `unknown` means it started and nobody knows how it went. */
 export type ToolOutcome = 'succeeded' | 'failed' | 'unknown';
 
+/** Undoing what a failed turn did; workflow id `compensate:<turnId>`. */
+export interface CompensateInput {
+  tenant: string;
+  turnId: string;
+}
+
+/** One effect to undo, as the workflow knows it. */
+export interface EffectRef {
+  callId: string;
+  name: string;
+  timeoutMs: number;
+}
+
+export interface CompensateEffectInput extends StepInput {
+  effect: EffectRef;
+}
+
+/** The activities that undo the effects of a turn. */
+export interface CompensateActivities {
+  /** Effects still to be undone, the last one first. */
+  listEffects(input: CompensateInput): Promise<EffectRef[]>;
+  compensateEffect(input: CompensateEffectInput): Promise<void>;
+  /** Marks an effect as not undone, once its retries are over. */
+  failCompensation(input: CompensateEffectInput & { message: string }): Promise<void>;
+  closeCompensation(input: CompensateInput): Promise<void>;
+}
+
+/** Summarizing what a conversation outgrew; workflow id `summary:<conversationId>`. */
+export interface SummarizeInput {
+  tenant: string;
+  conversationId: string;
+}
+
+export interface SummarizeActivities {
+  /** Extends the conversation's summary; `more` when there is more to summarize than one model call takes. */
+  summarize(input: SummarizeInput): Promise<{ more: boolean }>;
+}
+
 export interface IngestInput {
   tenant: string;
   documentId: string;

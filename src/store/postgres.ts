@@ -2,12 +2,15 @@ import pg from 'pg';
 import { TurnkeeperError } from '../contracts/errors.ts';
 import { StoreUnavailable, type Store } from '../contracts/store.ts';
 import { assistantStore } from './assistants.ts';
+import { compensationStore } from './compensations.ts';
 import { conversationStore } from './conversations.ts';
 import { openDatabase, type DatabaseOptions } from './database.ts';
 import { documentStore } from './documents.ts';
 import { eventStore } from './events.ts';
+import { fileStore } from './files.ts';
 import { migrate } from './migrate.ts';
 import { stepStore } from './steps.ts';
+import { summaryStore } from './summaries.ts';
 import { sweepQueries } from './sweep.ts';
 import { turnStore } from './turns.ts';
 
@@ -27,6 +30,9 @@ export async function openStore(options: DatabaseOptions): Promise<Store> {
     steps: stepStore(db),
     events: eventStore(db),
     documents: documentStore(db),
+    files: fileStore(db),
+    compensations: compensationStore(db),
+    summaries: summaryStore(db),
     sweep: sweepQueries(db),
     close: () => db.close(),
   };

@@ -31,7 +31,7 @@ export async function sealTurn(
   const turn = await lockTurn(tx, tenant, turnId);
   if (turn.state === 'sealed') {
     const next = turn.next_turn ? await readInput(tx, turn.next_turn) : null;
-    return { status: turn.status, reason: turn.reason, won: false, next };
+    return { status: turn.status, reason: turn.reason, won: false, next, ...NOTHING_MORE };
   }
   if (ending.status === 'expired' && !turn.overdue && !turn.waiting) return null;
   await closeOpenSteps(tx, turnId);
@@ -39,8 +39,10 @@ export async function sealTurn(
   const reason = 'reason' in ending ? ending.reason : null;
   await writeEnding(tx, turnId, ending, reason, next?.turnId ?? null);
   await appendDone(tx, turnId, ending.status, reason);
-  return { status: ending.status, reason, won: true, next };
+  return { status: ending.status, reason, won: true, next, ...NOTHING_MORE };
 }
+
+const NOTHING_MORE = { compensate: null, summarize: null };
 
 /** Conversation first, then turn: the order of locks everywhere. */
 async function lockTurn(tx: Queryable, tenant: string, turnId: string): Promise<SealRow> {

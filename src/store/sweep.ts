@@ -29,5 +29,19 @@ export function sweepQueries(db: Database): Sweep {
          ORDER BY created_at LIMIT $2`,
         [olderThanMs, limit],
       ),
+    openCompensations: (olderThanMs, limit) =>
+      db.query(
+        `SELECT tenant, id AS "turnId" FROM turnkeeper.turns
+         WHERE compensation = 'requested' AND sealed_at < now() - $1 * interval '1 millisecond'
+         ORDER BY sealed_at LIMIT $2`,
+        [olderThanMs, limit],
+      ),
+    outgrownConversations: (olderThanMs, limit) =>
+      db.query(
+        `SELECT tenant, id AS "conversationId" FROM turnkeeper.conversations
+         WHERE summary_wanted > summary_through AND summary_wanted_at < now() - $1 * interval '1 millisecond'
+         ORDER BY summary_wanted_at LIMIT $2`,
+        [olderThanMs, limit],
+      ),
   };
 }

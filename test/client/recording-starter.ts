@@ -1,11 +1,18 @@
 import { TurnkeeperError } from '../../src/contracts/errors.ts';
 import type { ExecutionState, TurnStarter } from '../../src/contracts/starter.ts';
-import type { IngestInput, TurnInput } from '../../src/contracts/turn.ts';
+import type {
+  CompensateInput,
+  IngestInput,
+  SummarizeInput,
+  TurnInput,
+} from '../../src/contracts/turn.ts';
 
 /** Stands in for Temporal: keeps what it was asked, answers what it was told. */
 export class RecordingStarter implements TurnStarter {
   readonly started: TurnInput[] = [];
   readonly ingested: IngestInput[] = [];
+  readonly compensated: CompensateInput[] = [];
+  readonly summarized: SummarizeInput[] = [];
   readonly cancelled: string[] = [];
   readonly terminated: string[] = [];
   readonly asked: string[] = [];
@@ -24,6 +31,16 @@ export class RecordingStarter implements TurnStarter {
   async startIngest(input: IngestInput): Promise<void> {
     await this.reach();
     this.ingested.push(input);
+  }
+
+  async startCompensation(input: CompensateInput): Promise<void> {
+    await this.reach();
+    this.compensated.push(input);
+  }
+
+  async startSummary(input: SummarizeInput): Promise<void> {
+    await this.reach();
+    this.summarized.push(input);
   }
 
   async executionState(workflowId: string): Promise<ExecutionState> {

@@ -25,6 +25,8 @@ const PLANTS: Record<
   store: ['src/store/planted.ts', '../model/stub.ts'],
   model: ['src/model/planted.ts', '../store/stub.ts'],
   retrieval: ['src/retrieval/planted.ts', '../model/stub.ts'],
+  sandbox: ['src/sandbox/planted.ts', '../store/stub.ts'],
+  commands: ['src/commands/planted.ts', '../store/stub.ts'],
   tools: ['src/tools/planted.ts', 'pg'],
   telemetry: ['src/telemetry/planted.ts', '../config.ts'],
   recovery: ['src/recovery/planted.ts', '../conversation/stub.ts'],

@@ -1,6 +1,12 @@
 import { spine } from './0001-spine.ts';
+import { effects } from './0002-effects.ts';
+import { summaries } from './0003-summaries.ts';
+import { files } from './0004-files.ts';
 
 /** In order; a landed one is never edited. */
 export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = [
   { id: 1, name: 'spine', sql: spine },
+  { id: 2, name: 'effects', sql: effects },
+  { id: 3, name: 'summaries', sql: summaries },
+  { id: 4, name: 'files', sql: files },
 ];
