@@ -12,7 +12,7 @@ const ROOMS = {
     packages: ['@temporalio/workflow', '@temporalio/common'],
   },
   activities: {
-    may: ['contracts/', 'conversation/'],
+    may: ['contracts/', 'conversation/', 'recovery/'],
     packages: ['@temporalio/activity', '@temporalio/common'],
     node: true,
   },

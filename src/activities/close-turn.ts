@@ -1,7 +1,8 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
-import type { CloseTurnInput, TurnInput, TurnOutcome } from '../contracts/turn.ts';
+import type { CloseTurnInput, TurnOutcome } from '../contracts/turn.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { startAccepted, startFollowUps } from '../recovery/recovery.ts';
 import { messageOf, throwingFailures } from './failures.ts';
 
 type Dependencies = Pick<ActivityDependencies, 'store' | 'starter' | 'logger'>;
@@ -16,7 +17,7 @@ async function closeTurn(
   dependencies: Dependencies,
   { tenant, turnId, ending }: CloseTurnInput,
 ): Promise<TurnOutcome> {
-  const { store, logger } = dependencies;
+  const { store, starter, logger } = dependencies;
   const sealed = await store.turns.seal(tenant, turnId, clean(ending));
   if (!sealed) {
     throw ApplicationFailure.create({
@@ -24,7 +25,8 @@ async function closeTurn(
       message: "The database's clock has not reached the turn's deadline yet.",
     });
   }
-  if (sealed.next) await startNext(dependencies, sealed.next);
+  if (sealed.next) await startAccepted(store, starter, sealed.next);
+  await startFollowUps(dependencies, sealed);
   const { status, reason, won } = sealed;
   if (won) logger.info('turn', { tenant, turn: turnId, status, reason });
   return { status, reason };
@@ -32,9 +34,4 @@ async function closeTurn(
 
 function clean(ending: CloseTurnInput['ending']): CloseTurnInput['ending'] {
   return 'message' in ending ? { ...ending, message: messageOf(ending.message) } : ending;
-}
-
-async function startNext({ store, starter }: Dependencies, next: TurnInput): Promise<void> {
-  await starter.startTurn(next);
-  await store.turns.markStarted(next.tenant, next.turnId);
 }

@@ -36,6 +36,29 @@ export async function startOrLeave(
 }
 
 /**
+ * Starts what a sealed turn has left to be done beside the next turn. What cannot be started now is left to the sweep.
+ */
+export async function startFollowUps(
+  { starter, logger }: Pick<Recovery, 'starter' | 'logger'>,
+  { compensate, summarize }: Sealed,
+): Promise<void> {
+  const starts = [
+    compensate && { what: compensate, started: starter.startCompensation(compensate) },
+    summarize && { what: summarize, started: starter.startSummary(summarize) },
+  ];
+  await Promise.all(
+    starts.map((start) =>
+      start?.started.catch((error: unknown) =>
+        logger.warn('follow-up not started, left to the sweep', {
+          ...start.what,
+          error: describeError(error),
+        }),
+      ),
+    ),
+  );
+}
+
+/**
  * Ends a turn and starts the one that got the conversation's lock from it. Null when the store refused, as it does for
  * an expiry before the deadline.
  */
@@ -47,6 +70,7 @@ export async function sealAndHandOver(
 ): Promise<Sealed | null> {
   const sealed = await parts.store.turns.seal(tenant, turnId, ending);
   if (sealed?.next) await startOrLeave(parts, sealed.next);
+  if (sealed) await startFollowUps(parts, sealed);
   return sealed;
 }
 

@@ -19,6 +19,8 @@ export interface SweepCounts {
   expired: number;
   started: number;
   ingesting: number;
+  /** Compensations and summaries that were started. */
+  followUps: number;
   failed: number;
 }
 
@@ -31,8 +33,15 @@ export async function sweepOnce(parts: Recovery): Promise<SweepCounts> {
   const expired = await sweepOverdue(parts);
   const started = await sweepUnstarted(parts);
   const ingesting = await sweepDocuments(parts);
-  const failed = expired.failed + started.failed + ingesting.failed;
-  return { expired: expired.done, started: started.done, ingesting: ingesting.done, failed };
+  const followUps = await sweepFollowUps(parts);
+  const tallies = { expired, started, ingesting, followUps };
+  return {
+    expired: expired.done,
+    started: started.done,
+    ingesting: ingesting.done,
+    followUps: followUps.done,
+    failed: Object.values(tallies).reduce((sum, tally) => sum + tally.failed, 0),
+  };
 }
 
 async function sweepOverdue(parts: Recovery): Promise<Tally> {
@@ -60,6 +69,20 @@ async function sweepDocuments({ store, starter, logger }: Recovery): Promise<Tal
     (document) => starter.startIngest(document),
     (document, error) =>
       logger.error('ingestion not started', { ...document, error: describeError(error) }),
+  );
+}
+
+async function sweepFollowUps({ store, starter, logger }: Recovery): Promise<Tally> {
+  const compensations = await store.sweep.openCompensations(START_GRACE_MS, BATCH);
+  const outgrown = await store.sweep.outgrownConversations(START_GRACE_MS, BATCH);
+  return await each(
+    [
+      ...compensations.map((what) => ({ what, start: () => starter.startCompensation(what) })),
+      ...outgrown.map((what) => ({ what, start: () => starter.startSummary(what) })),
+    ],
+    ({ start }) => start(),
+    ({ what }, error) =>
+      logger.error('follow-up not started', { ...what, error: describeError(error) }),
   );
 }
 

@@ -19,6 +19,9 @@ interface SealRow {
   overdue: boolean;
   waiting: boolean;
   next_turn: string | null;
+  compensation: 'requested' | 'closed' | null;
+  /** Items have fallen out of what a model is shown and are not in the summary yet. */
+  outgrown: boolean;
 }
 
 /** The one way a turn ends; the first to come here wins, and everybody else reads how it ended. */
@@ -31,7 +34,9 @@ export async function sealTurn(
   const turn = await lockTurn(tx, tenant, turnId);
   if (turn.state === 'sealed') {
     const next = turn.next_turn ? await readInput(tx, turn.next_turn) : null;
-    return { status: turn.status, reason: turn.reason, won: false, next, ...NOTHING_MORE };
+    const compensating = turn.compensation === 'requested';
+    const { status, reason } = turn;
+    return { status, reason, won: false, next, ...followUps(tenant, turnId, turn, compensating) };
   }
   if (ending.status === 'expired' && !turn.overdue && !turn.waiting) return null;
   await closeOpenSteps(tx, turnId);
@@ -39,23 +44,48 @@ export async function sealTurn(
   const reason = 'reason' in ending ? ending.reason : null;
   await writeEnding(tx, turnId, ending, reason, next?.turnId ?? null);
   await appendDone(tx, turnId, ending.status, reason);
-  return { status: ending.status, reason, won: true, next, ...NOTHING_MORE };
+  const compensating = ending.status === 'failed' && (await requestCompensation(tx, turnId));
+  const { status } = ending;
+  return { status, reason, won: true, next, ...followUps(tenant, turnId, turn, compensating) };
 }
 
-const NOTHING_MORE = { compensate: null, summarize: null };
+/** What is left to be done after the turn, by workflows of their own. */
+function followUps(
+  tenant: string,
+  turnId: string,
+  { conversation_id: conversationId, outgrown }: SealRow,
+  compensating: boolean,
+): Pick<Sealed, 'compensate' | 'summarize'> {
+  return {
+    compensate: compensating ? { tenant, turnId } : null,
+    summarize: outgrown ? { tenant, conversationId } : null,
+  };
+}
+
+/** In the sealing transaction, so that no failed turn is without it. Answers whether there is anything to undo. */
+async function requestCompensation(tx: Queryable, turnId: string): Promise<boolean> {
+  const requested = await tx.query(
+    `UPDATE turnkeeper.turns SET compensation = 'requested' WHERE id = $1 AND EXISTS (
+       SELECT 1 FROM turnkeeper.steps s WHERE s.turn_id = $1 AND s.compensable AND s.outcome = 'succeeded')
+     RETURNING 1`,
+    [turnId],
+  );
+  return requested.length > 0;
+}
 
 /** Conversation first, then turn: the order of locks everywhere. */
 async function lockTurn(tx: Queryable, tenant: string, turnId: string): Promise<SealRow> {
-  const [conversation] = await tx.query<{ active_turn: string | null }>(
-    `SELECT active_turn FROM turnkeeper.conversations
+  const [conversation] = await tx.query<{ active_turn: string | null; outgrown: boolean }>(
+    `SELECT active_turn, summary_wanted > summary_through AS outgrown FROM turnkeeper.conversations
      WHERE id = (SELECT conversation_id FROM turnkeeper.turns WHERE tenant = $1 AND id = $2) FOR NO KEY UPDATE`,
     [tenant, turnId],
   );
   const [row] = await tx.query<SealRow>(
     `SELECT conversation_id, $3::uuid = id AS holds_lock, state, status, reason, next_turn,
-       deadline <= clock_timestamp() AS overdue, status = 'requires_action' AS waiting
+       deadline <= clock_timestamp() AS overdue, status = 'requires_action' AS waiting, compensation,
+       $4::boolean AS outgrown
      FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
-    [tenant, turnId, conversation?.active_turn ?? null],
+    [tenant, turnId, conversation?.active_turn ?? null, conversation?.outgrown ?? false],
   );
   if (!row) throw turnNotFound(turnId);
   return row;

@@ -5,7 +5,14 @@ import type { Sealed, Store, TurnStore } from '../../src/contracts/store.ts';
 import type { Ending, TurnInput } from '../../src/contracts/turn.ts';
 import { attemptOf, silent, TURN } from './stand-ins.ts';
 
-const SEALED: Sealed = { status: 'completed', reason: null, won: true, next: null, compensate: null, summarize: null };
+const SEALED: Sealed = {
+  status: 'completed',
+  reason: null,
+  won: true,
+  next: null,
+  compensate: null,
+  summarize: null,
+};
 
 function close(sealed: Sealed | null, ending: Ending = { status: 'completed' }) {
   const turns = {
@@ -27,7 +34,14 @@ function close(sealed: Sealed | null, ending: Ending = { status: 'completed' }) 
 
 describe('closing a turn', () => {
   it('answers how it ended, also when somebody else had ended it otherwise', async () => {
-    const lost: Sealed = { status: 'failed', reason: 'workflow_lost', won: false, next: null, compensate: null, summarize: null };
+    const lost: Sealed = {
+      status: 'failed',
+      reason: 'workflow_lost',
+      won: false,
+      next: null,
+      compensate: null,
+      summarize: null,
+    };
     const { outcome, logger } = close(lost);
     expect(await outcome).toEqual({ status: 'failed', reason: 'workflow_lost' });
     expect(logger.info).not.toHaveBeenCalled();

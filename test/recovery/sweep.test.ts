@@ -64,7 +64,13 @@ describe('a sweep', () => {
     const fresh = await acceptedAgo(0);
     const documentId = await storedAgo(6);
     await storedAgo(0);
-    expect(await sweepOnce(parts)).toEqual({ expired: 0, started: 1, ingesting: 1, failed: 0 });
+    expect(await sweepOnce(parts)).toEqual({
+      expired: 0,
+      started: 1,
+      ingesting: 1,
+      followUps: 0,
+      failed: 0,
+    });
     expect(starter.startedIds()).toEqual([forgotten.id]);
     expect(starter.ingested).toEqual([{ tenant: 'default', documentId }]);
     expect(await get(forgotten)).toMatchObject({ state: 'started' });
@@ -111,7 +117,13 @@ describe('a sweep', () => {
       if (input.turnId === bad.id) throw new Error('does not like it');
       await startTurn(input);
     };
-    expect(await sweepOnce(parts)).toEqual({ expired: 0, started: 1, ingesting: 1, failed: 1 });
+    expect(await sweepOnce(parts)).toEqual({
+      expired: 0,
+      started: 1,
+      ingesting: 1,
+      followUps: 0,
+      failed: 1,
+    });
     expect(starter.startedIds()).toEqual([good.id]);
     expect(world.logs.filter(({ level }) => level === 'error')).toEqual([
       {
