@@ -33,6 +33,20 @@ const ORDER_TOOL = {
   },
 };
 
+const CODE_TOOL = {
+  type: 'function',
+  name: 'run_code',
+  parameters: {
+    type: 'object',
+    properties: {
+      language: { type: 'string', enum: ['python', 'bash'] },
+      code: { type: 'string' },
+      files: { type: 'array' },
+    },
+    required: ['language', 'code'],
+  },
+};
+
 function user(text: string): JsonObject {
   return { type: 'message', role: 'user', content: [{ type: 'input_text', text }] };
 }
@@ -145,6 +159,33 @@ The captain of the ship is Ada. A ship needs water.`;
     const parameters = { ...ORDER_TOOL.parameters, required: ['order', 'note'] };
     const items = answer([user('Where is AB-1234?')], { tools: [{ ...ORDER_TOOL, parameters }] });
     expect(textOf(items)).toMatch(/^\[offline model\] /);
+  });
+
+  it('hands each block of code to the tool that runs its language', () => {
+    const blocks = ['```python\nprint(6 * 7)\n```', '```ruby\nputs 1\n```', '```bash\ndate\n```'];
+    const items = answer([user(`Run these:\n${blocks.join('\n')}`)], {
+      tools: [ORDER_TOOL, CODE_TOOL],
+    });
+    expect(items).toMatchObject([
+      { name: 'run_code', arguments: '{"language":"python","code":"print(6 * 7)\\n"}' },
+      { name: 'run_code', arguments: '{"language":"bash","code":"date\\n"}' },
+    ]);
+    expect(answer([user(blocks.join('\n'))], { tools: [ORDER_TOOL] })[0]?.type).toBe('message');
+  });
+
+  it('answers with what a program wrote, and with all that is known of one that failed', () => {
+    const args = JSON.stringify({ language: 'python', code: 'print(42)' });
+    const run = (callId: string, output: JsonObject): JsonObject[] => [
+      { type: 'function_call', call_id: callId, name: 'run_code', arguments: args },
+      { type: 'function_call_output', call_id: callId, output: JSON.stringify(output) },
+    ];
+    const said = answer([
+      user('Run it'),
+      ...run('a', { stdout: '42\n', stderr: '', exit_code: 0 }),
+      ...run('b', { stdout: '', stderr: 'NameError', exit_code: 1 }),
+    ]);
+    expect(textOf(said)).toContain('- run_code(python): 42\n- run_code(python): stdout: ');
+    expect(textOf(said)).toContain('NameError');
   });
 
   it('answers from what the tools said, listing each', () => {

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../../contracts/json.ts';
+import { findCodeCalls } from './code-calls.ts';
 import { bestSentences } from './extract.ts';
 import { callItem, messageItem } from './plan.ts';
 import { isObject, itemText, text } from './request.ts';
@@ -49,10 +50,24 @@ function fromOutputs(outputs: JsonObject[], input: JsonObject[]): string {
     const call = input.find(
       (item) => item['type'] === 'function_call' && item['call_id'] === output['call_id'],
     );
-    const name = `${text(call?.['name'])}(${readable(call?.['arguments'])})`;
-    return `- ${name}: ${readable(output['output']) || itemText(output)}`;
+    const name = `${text(call?.['name'])}(${readable(withoutCode(call?.['arguments']))})`;
+    return `- ${name}: ${printed(output['output']) ?? (readable(output['output']) || itemText(output))}`;
   });
   return `The tools answered:\n${lines.join('\n')}`;
+}
+
+/** The question holds it, so nobody misses it. */
+function withoutCode(args: Json | undefined): Json | undefined {
+  const parsed = tryParse(typeof args === 'string' ? args : '');
+  if (!isObject(parsed) || typeof parsed['language'] !== 'string') return args;
+  return parsed['language'];
+}
+
+/** What a program wrote, where the output is that of one that came to its end. */
+function printed(output: Json | undefined): string | null {
+  const parsed = tryParse(typeof output === 'string' ? output : '');
+  if (!isObject(parsed) || parsed['exit_code'] !== 0) return null;
+  return text(parsed['stdout']).trim() || null;
 }
 
 /** `{"id":"A-1","days":3}` as `id: A-1, days: 3`; a single value bare; other text as it is. */
@@ -77,6 +92,8 @@ function tryParse(text: string): Json {
 
 function findCalls(request: CreateRequest, question: string): ScriptedCall[] {
   if (request.body['tool_choice'] === 'none') return [];
+  const codeCalls = findCodeCalls(request.tools, question);
+  if (codeCalls.length > 0) return codeCalls;
   return request.tools.flatMap((tool) => {
     const parameter = findableParameter(tool);
     if (parameter === null) return [];
