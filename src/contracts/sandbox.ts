@@ -72,7 +72,8 @@ export interface Sandbox {
 
 /** The engine, its image or its program is not there, or went away: worth trying again when `retryable`. */
 export class SandboxUnavailable extends Error {
-  readonly reason: 'engine_missing' | 'engine_lost' | 'image_missing' | 'image_unknown' | 'program_missing';
+  readonly reason:
+    'engine_missing' | 'engine_lost' | 'image_missing' | 'image_unknown' | 'program_missing';
   readonly retryable: boolean;
   constructor(reason: SandboxUnavailable['reason'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
