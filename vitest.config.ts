@@ -10,7 +10,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // No test reaches a real provider, whatever the shell has set.
-    env: { OPENAI_API_KEY: '', OPENAI_BASE_URL: '' },
+    // No test reaches a real provider, whatever the shell has set; QDRANT_URL is for the suite of indexes alone.
+    env: { OPENAI_API_KEY: '', OPENAI_BASE_URL: '', QDRANT_URL: '', QDRANT_API_KEY: '' },
   },
 });

@@ -40,14 +40,19 @@ export async function startScript(options: ChildOptions): Promise<GuardedProcess
   return child;
 }
 
-/**
- * The same, and waits for its first line on standard output, a JSON object. A line `{"error": {"code", "message"}}`, or
- * an end before the first line, rejects with that error or `service_failed`; nothing is left running then.
- */
+/** The same, and waits for what it announces. */
 export async function startChild(options: ChildOptions): Promise<OwnChild> {
   const child = await startScript(options);
+  return { ...child, ready: await announced(child, options.name) };
+}
+
+/**
+ * The first line that a process of ours writes on standard output, a JSON object. A line `{"error": {"code", "message"}}`,
+ * or an end before the first line, rejects with that error or `service_failed`; the process is gone then.
+ */
+export async function announced(child: GuardedProcess, name: string): Promise<JsonObject> {
   try {
-    return { ...child, ready: await firstLine(child, options.name) };
+    return await firstLine(child, name);
   } catch (error) {
     await child.stop();
     throw error;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { TurnkeeperError } from '../contracts/errors.ts';
+import type { Space } from './vectors.ts';
 
 const LOCK = 7_836_272;
 const VERSION = 1;
@@ -8,12 +9,9 @@ const VERSION = 1;
 const MAX_VECTOR_DIMENSIONS = 2_000;
 
 /** The table of one embedding space. */
-export interface SpaceTable {
+export interface SpaceTable extends Space {
   /** Qualified name, safe to put into SQL. */
   name: string;
-  space: string;
-  /** Null for full text alone. */
-  dimensions: number | null;
   /** SQL type of an embedding, `vector(384)`; null for full text alone. */
   vectorType: string | null;
 }

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { Passage, SearchQuery } from '../contracts/retrieval.ts';
 import type { SpaceTable } from './pgvector-schema.ts';
+import { storable } from './storable.ts';
 
 /** Constant of reciprocal rank fusion, from Cormack, Clarke and Büttcher, SIGIR 2009. */
 const FUSION_K = 60;
@@ -121,9 +122,4 @@ function toPassage(row: Row): Passage {
 
 export function toLiteral(vector: number[]): string {
   return `[${vector.join(',')}]`;
-}
-
-/** PostgreSQL's text takes any character but U+0000. */
-export function storable(text: string): string {
-  return text.replaceAll('\0', '\uFFFD');
 }

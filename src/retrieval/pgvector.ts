@@ -2,7 +2,10 @@ import pg from 'pg';
 import type { Chunk, IndexedDocument, VectorIndex } from '../contracts/retrieval.ts';
 import { createSpace, spaceTable } from './pgvector-schema.ts';
 import type { SpaceTable } from './pgvector-schema.ts';
-import { searchSpace, storable, toLiteral } from './pgvector-search.ts';
+import { searchSpace, toLiteral } from './pgvector-search.ts';
+import { storable } from './storable.ts';
+import { checkContent, checkVector } from './vectors.ts';
+import type { Space } from './vectors.ts';
 
 const POOL_SIZE = 4;
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -11,13 +14,10 @@ const QUERY_TIMEOUT_MS = 60_000;
 /** Small, since inserting into HNSW is slow and PGlite serves nobody else meanwhile. */
 const BATCH = 10;
 
-export interface PgvectorOptions {
+/** Each space has a table of its own. */
+export interface PgvectorOptions extends Space {
   /** PostgreSQL with pgvector; for full text alone without. */
   connectionString: string;
-  /** Name of the embedding space; each has a table of its own. */
-  space: string;
-  /** Null for full text alone. */
-  dimensions: number | null;
 }
 
 /**
@@ -45,8 +45,8 @@ export function pgvectorIndex(options: PgvectorOptions): VectorIndex {
         [tenant, documentId, from],
       );
     },
-    search: (query) => {
-      checkDimensions(table, query.vector ? [query.vector] : []);
+    async search(query) {
+      if (query.vector) checkVector(table, query.vector);
       return inTransaction(pool, (tx) => searchSpace(tx, table, query));
     },
     close: () => pool.end(),
@@ -90,25 +90,13 @@ async function upsert(
   document: IndexedDocument,
   { chunks, vectors }: Content,
 ): Promise<void> {
-  if (vectors && vectors.length !== chunks.length) {
-    throw new Error(`${chunks.length} chunks came with ${vectors.length} vectors.`);
-  }
-  checkDimensions(table, vectors ?? []);
+  checkContent(table, chunks, vectors);
   for (let at = 0; at < chunks.length; at += BATCH) {
     const batch = {
       chunks: chunks.slice(at, at + BATCH),
       vectors: vectors?.slice(at, at + BATCH) ?? null,
     };
     await pool.query(upsertSql(table), upsertValues(table, document, batch));
-  }
-}
-
-function checkDimensions({ space, dimensions }: SpaceTable, vectors: number[][]): void {
-  const wrong = vectors.find((vector) => vector.length !== dimensions);
-  if (wrong) {
-    throw new Error(
-      `A vector has ${wrong.length} dimensions; the space ${space} has ${dimensions ?? 'none'}.`,
-    );
   }
 }
 

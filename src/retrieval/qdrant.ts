@@ -1,0 +1,90 @@
+import { QdrantClient } from '@qdrant/js-client-rest';
+import { TurnkeeperError } from '../contracts/errors.ts';
+import type { Chunk, IndexedDocument, VectorIndex } from '../contracts/retrieval.ts';
+import { collectionName, prepareCollection } from './qdrant-collection.ts';
+import { asking, unreachable } from './qdrant-errors.ts';
+import { toPoint } from './qdrant-points.ts';
+import { searchCollection } from './qdrant-search.ts';
+import { checkContent, checkVector } from './vectors.ts';
+import type { Space } from './vectors.ts';
+
+/** Under the time that one attempt of a retrieval has. */
+const SEARCH_TIMEOUT_MS = 10_000;
+/** Qdrant answers a write once it is applied, which takes its time while it optimizes. */
+const WRITE_TIMEOUT_MS = 60_000;
+/** 64 vectors of 3,072 dimensions make 4 MB of JSON; Qdrant takes 32. */
+const BATCH = 64;
+
+export interface QdrantOptions extends Space {
+  url: string;
+  apiKey: string | null;
+}
+
+/**
+ * A vector index in Qdrant, one collection per embedding space: HNSW with cosine for vectors, a sparse vector of term
+ * weights for full text. Methods may be repeated. They reject with `index_unreachable` while Qdrant is away, with an
+ * Error of Qdrant's words when it refuses; `prepare` with nothing but `index_unreachable` and `index_mismatch`.
+ */
+export function qdrantIndex(options: QdrantOptions): VectorIndex {
+  const { host } = new URL(options.url);
+  const collection = collectionName(options.space);
+  const searching = connect(options, SEARCH_TIMEOUT_MS);
+  const writing = connect(options, WRITE_TIMEOUT_MS);
+  return {
+    prepare: () => prepare(writing, options, host),
+    async upsert(document, chunks, vectors) {
+      checkContent(options, chunks, vectors);
+      for (const points of batches(document, chunks, vectors)) {
+        await asking(host, () => writing.upsert(collection, { points, wait: true }));
+      }
+    },
+    async deleteDocument({ tenant, documentId }, from = 0) {
+      const must = [
+        { key: 'tenant', match: { value: tenant } },
+        { key: 'document', match: { value: documentId } },
+        { key: 'ordinal', range: { gte: from } },
+      ];
+      await asking(host, () => writing.delete(collection, { filter: { must }, wait: true }));
+    },
+    async search(query) {
+      if (query.vector) checkVector(options, query.vector);
+      return asking(host, () => searchCollection(searching, collection, query));
+    },
+    // Connections that nobody uses keep no process and end by themselves.
+    close: () => Promise.resolve(),
+  };
+}
+
+/** The key goes as a header, for given as a key the client warns on the console of each plain connection. */
+function connect({ url, apiKey }: QdrantOptions, timeout: number): QdrantClient {
+  const { protocol, hostname, port, pathname } = new URL(url);
+  return new QdrantClient({
+    host: hostname,
+    https: protocol === 'https:',
+    // Without it the client takes 6333, whatever the URL says.
+    port: port === '' ? null : Number(port),
+    prefix: pathname.replace(/\/+$/, ''),
+    timeout,
+    ...(apiKey !== null && { headers: { 'api-key': apiKey } }),
+    // It would do so in the background, on the console.
+    checkCompatibility: false,
+  });
+}
+
+async function prepare(client: QdrantClient, space: Space, host: string): Promise<void> {
+  try {
+    await asking(host, () => prepareCollection(client, space));
+  } catch (error) {
+    if (error instanceof TurnkeeperError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw unreachable(host, `is not ready: ${reason}`, error);
+  }
+}
+
+function* batches(document: IndexedDocument, chunks: Chunk[], vectors: number[][] | null) {
+  for (let start = 0; start < chunks.length; start += BATCH) {
+    yield chunks
+      .slice(start, start + BATCH)
+      .map((chunk, index) => toPoint(document, chunk, vectors?.[start + index] ?? null));
+  }
+}
