@@ -4,18 +4,15 @@ import {
   isGrpcServiceError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
+  type ConnectionLike,
   type ConnectionOptions,
   type WorkflowStartOptions,
 } from '@temporalio/client';
 import { TurnkeeperError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
+import { compensationId } from '../contracts/starter.ts';
 import type { ExecutionState, TurnStarter } from '../contracts/starter.ts';
-import type {
-  CompensateInput,
-  IngestInput,
-  SummarizeInput,
-  TurnInput,
-} from '../contracts/turn.ts';
+import type { CompensateInput, IngestInput, SummarizeInput, TurnInput } from '../contracts/turn.ts';
 import { registeredAttributes } from './search-attributes.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -37,28 +34,58 @@ export async function connectTemporal({
   connectionOptions: ConnectionOptions;
   namespace: string;
 }): Promise<Client> {
+  const address = connectionOptions.address ?? 'localhost:7233';
   let connection: Connection | undefined;
   try {
     connection = Connection.lazy({ connectTimeout: CONNECT_TIMEOUT_MS, ...connectionOptions });
     await connection.ensureConnected();
-    await describeNamespace(connection, namespace);
-    return new Client({ connection, namespace });
+    return await namespaceClient(connection, namespace);
   } catch (error) {
     await connection?.close();
-    const address = connectionOptions.address ?? 'localhost:7233';
-    throw new TurnkeeperError(
-      'temporal_unreachable',
-      `Temporal at ${address} does not serve namespace ${namespace}: ${explain(error)}.`,
-      { address, namespace },
-      error,
-    );
+    throw notServed(address, namespace, error);
   }
 }
 
-async function describeNamespace(connection: Connection, namespace: string): Promise<void> {
+/** A connection of the client or of a worker; its owner closes it. */
+export type TemporalConnection = ConnectionLike;
+
+/**
+ * The same over a connection that is there.
+ * @throws TurnkeeperError `temporal_unreachable`
+ */
+export async function clientOver(
+  connection: TemporalConnection,
+  { connectionOptions, namespace }: { connectionOptions: { address: string }; namespace: string },
+): Promise<Client> {
+  try {
+    return await namespaceClient(connection, namespace);
+  } catch (error) {
+    throw notServed(connectionOptions.address, namespace, error);
+  }
+}
+
+async function namespaceClient(connection: ConnectionLike, namespace: string): Promise<Client> {
   await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
     connection.workflowService.describeNamespace({ namespace }),
   );
+  return new Client({ connection, namespace });
+}
+
+function notServed(address: string, namespace: string, error: unknown): TurnkeeperError {
+  return new TurnkeeperError(
+    'temporal_unreachable',
+    `Temporal at ${address} does not serve namespace ${namespace}: ${explain(error)}.`,
+    { address, namespace },
+    error,
+  );
+}
+
+export interface StarterOptions {
+  client: Client;
+  /** The first workflow task of a turn comes back with its start. Only over the connection of a worker. */
+  eagerStart: boolean;
+  taskQueue: string;
+  logger: Logger;
 }
 
 /**
@@ -66,22 +93,20 @@ async function describeNamespace(connection: Connection, namespace: string): Pro
  */
 export async function temporalStarter({
   client,
+  eagerStart,
   taskQueue,
   logger,
-}: {
-  client: Client;
-  taskQueue: string;
-  logger: Logger;
-}): Promise<TurnStarter> {
+}: StarterOptions): Promise<TurnStarter> {
   const searchAttributes = await registeredAttributes(client, logger);
   const call = <T>(work: () => Promise<T>) => calling(client, work);
   const { workflow } = client;
   return {
     startTurn: (input) =>
       call(async () => {
+        const options = turnOptions(input, taskQueue);
         const typedSearchAttributes = searchAttributes(input);
         await workflow
-          .start('turn', { ...turnOptions(input, taskQueue), typedSearchAttributes })
+          .start('turn', { ...options, typedSearchAttributes, requestEagerStart: eagerStart })
           .catch(ignore(WorkflowExecutionAlreadyStartedError));
       }),
     startIngest: (input) =>
@@ -150,7 +175,7 @@ function ingestOptions(input: IngestInput, taskQueue: string): WorkflowStartOpti
 /** Effects are undone once: a compensation that closed is not run again. */
 function compensateOptions(input: CompensateInput, taskQueue: string): WorkflowStartOptions {
   return {
-    workflowId: `compensate:${input.turnId}`,
+    workflowId: compensationId(input.turnId),
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
     taskQueue,
     args: [input],

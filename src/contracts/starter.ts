@@ -2,6 +2,11 @@ import type { CompensateInput, IngestInput, SummarizeInput, TurnInput } from './
 
 export type ExecutionState = 'running' | 'closed' | 'not_found';
 
+/** Workflow id of a turn's compensation. */
+export function compensationId(turnId: string): string {
+  return `compensate:${turnId}`;
+}
+
 /** Starts, asks after and stops workflows. */
 export interface TurnStarter {
   /** Succeeds when the turn's workflow was started before, whatever became of it. */

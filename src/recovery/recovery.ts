@@ -43,14 +43,14 @@ export async function startFollowUps(
   { compensate, summarize }: Sealed,
 ): Promise<void> {
   const starts = [
-    compensate && { what: compensate, started: starter.startCompensation(compensate) },
-    summarize && { what: summarize, started: starter.startSummary(summarize) },
+    ...(compensate ? [{ what: compensate, started: starter.startCompensation(compensate) }] : []),
+    ...(summarize ? [{ what: summarize, started: starter.startSummary(summarize) }] : []),
   ];
   await Promise.all(
-    starts.map((start) =>
-      start?.started.catch((error: unknown) =>
+    starts.map(({ what, started }) =>
+      started.catch((error: unknown) =>
         logger.warn('follow-up not started, left to the sweep', {
-          ...start.what,
+          ...what,
           error: describeError(error),
         }),
       ),

@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { StoreUnavailable } from '../contracts/store.ts';
+import { doChore, type Chore } from './chores.ts';
+import { healCompensation } from './compensation.ts';
 import {
   describeError,
   expire,
@@ -8,9 +9,12 @@ import {
   turnFields,
   type Recovery,
 } from './recovery.ts';
+import { repeatUntil } from './repeat.ts';
 
 /** How long whoever accepted a turn or stored a document has to start its workflow, milliseconds. */
 const START_GRACE_MS = 5_000;
+/** How long a compensation is left alone once somebody has looked after it. */
+const COMPENSATION_CHECK_MS = 60_000;
 /** Items of a kind that one sweep takes on; the next sweep takes the rest. */
 const BATCH = 100;
 
@@ -19,7 +23,7 @@ export interface SweepCounts {
   expired: number;
   started: number;
   ingesting: number;
-  /** Compensations and summaries that were started. */
+  /** Compensations that were looked after, and summaries that were started. */
   followUps: number;
   failed: number;
 }
@@ -72,12 +76,14 @@ async function sweepDocuments({ store, starter, logger }: Recovery): Promise<Tal
   );
 }
 
-async function sweepFollowUps({ store, starter, logger }: Recovery): Promise<Tally> {
-  const compensations = await store.sweep.openCompensations(START_GRACE_MS, BATCH);
+async function sweepFollowUps(parts: Recovery): Promise<Tally> {
+  const { store, starter, logger } = parts;
+  const age = { olderThanMs: START_GRACE_MS, everyMs: COMPENSATION_CHECK_MS };
+  const compensations = await store.sweep.openCompensations(age, BATCH);
   const outgrown = await store.sweep.outgrownConversations(START_GRACE_MS, BATCH);
   return await each(
     [
-      ...compensations.map((what) => ({ what, start: () => starter.startCompensation(what) })),
+      ...compensations.map((what) => ({ what, start: () => healCompensation(parts, what) })),
       ...outgrown.map((what) => ({ what, start: () => starter.startSummary(what) })),
     ],
     ({ start }) => start(),
@@ -112,10 +118,21 @@ async function each<T>(
   return { done, failed: outcomes.length - done };
 }
 
+export interface Sweeping extends Recovery {
+  intervalMs: number;
+  /** Done as often, each by itself: one that hangs holds up no turn. */
+  chores?: Chore[];
+  onSwept?: (counts: SweepCounts) => void;
+}
+
 /** Sweeps at once and then about every `intervalMs`, one sweep at a time, until stopped. */
-export function startSweep(parts: Recovery & { intervalMs: number }): { stop(): Promise<void> } {
+export function startSweep({ chores = [], ...parts }: Sweeping): { stop(): Promise<void> } {
   const stopping = new AbortController();
-  const ended = sweepUntil(stopping.signal, parts);
+  const { signal } = stopping;
+  const ended = Promise.all([
+    sweepUntil(signal, parts),
+    ...chores.map((chore) => doChore(signal, chore, parts)),
+  ]);
   return {
     async stop() {
       stopping.abort();
@@ -124,24 +141,18 @@ export function startSweep(parts: Recovery & { intervalMs: number }): { stop(): 
   };
 }
 
-async function sweepUntil(
-  stopped: AbortSignal,
-  { intervalMs, ...parts }: Recovery & { intervalMs: number },
-): Promise<void> {
+async function sweepUntil(stopped: AbortSignal, parts: Sweeping): Promise<void> {
   let databaseAway = false;
-  while (!stopped.aborted) {
+  await repeatUntil(stopped, parts.intervalMs, async () => {
     databaseAway = await sweepSafely(parts, databaseAway);
-    // Workers that were started together drift apart.
-    await sleep(intervalMs * (0.8 + 0.4 * Math.random()), undefined, { signal: stopped }).catch(
-      () => undefined,
-    );
-  }
+  });
 }
 
 /** Answers whether the database is away; tells the log of an outage once. */
-async function sweepSafely(parts: Recovery, wasAway: boolean): Promise<boolean> {
+async function sweepSafely(parts: Sweeping, wasAway: boolean): Promise<boolean> {
   try {
-    await sweepOnce(parts);
+    const counts = await sweepOnce(parts);
+    parts.onSwept?.(counts);
     if (wasAway) parts.logger.info('sweeping again, the database is back');
     return false;
   } catch (error) {

@@ -21,6 +21,7 @@ import type {
 } from '../contracts/turn.ts';
 import { candidatesOf, endingOf, plainLabel, toolStep } from '../conversation/loop.ts';
 import { detailsBoard, type DetailsBoard } from './details.ts';
+import { causeOf, isFinal } from './failures.ts';
 
 const HEARTBEAT_TIMEOUT = '5s';
 const TOOL_GRACE_MS = 10_000;
@@ -198,13 +199,6 @@ function endsTurn(error: unknown): boolean {
   return isCancellation(error) || isFinal(error);
 }
 
-function isFinal(error: TemporalFailure): boolean {
-  const type = causeOf(error)?.type;
-  return (
-    type === FAILURE.turnSealed || type === FAILURE.turnNotFound || type === FAILURE.storeRolledBack
-  );
-}
-
 function ranOutOfTime(error: TemporalFailure): boolean {
   return error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
 }
@@ -212,9 +206,4 @@ function ranOutOfTime(error: TemporalFailure): boolean {
 function modelFailureReason(error: unknown): string | undefined {
   const cause = causeOf(error);
   return cause?.type === FAILURE.modelFailed ? String(cause.details?.[0]) : undefined;
-}
-
-function causeOf(error: unknown): ApplicationFailure | undefined {
-  const cause = error instanceof ActivityFailure ? error.cause : error;
-  return cause instanceof ApplicationFailure ? cause : undefined;
 }

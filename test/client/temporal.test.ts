@@ -6,7 +6,7 @@ import { SEARCH_ATTRIBUTES } from '../../src/client/search-attributes.ts';
 import { connectTemporal, temporalStarter } from '../../src/client/temporal.ts';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { Logger } from '../../src/contracts/logger.ts';
-import type { TurnStarter } from '../../src/contracts/starter.ts';
+import { compensationId, type TurnStarter } from '../../src/contracts/starter.ts';
 import type { TurnInput } from '../../src/contracts/turn.ts';
 import { hasPart, requirePart } from '../support/require-part.ts';
 import { freshTaskQueue, testTemporal } from '../support/temporal.ts';
@@ -25,7 +25,12 @@ let starter: TurnStarter;
 beforeAll(async () => {
   if (!hasPart('temporal')) return;
   client = await connectTemporal(testTemporal());
-  starter = await temporalStarter({ client, taskQueue: freshTaskQueue(), logger });
+  starter = await temporalStarter({
+    client,
+    eagerStart: false,
+    taskQueue: freshTaskQueue(),
+    logger,
+  });
 });
 afterAll(async () => {
   if (hasPart('temporal')) await client.connection.close();
@@ -122,6 +127,23 @@ describe('starting an ingestion in Temporal', () => {
   });
 });
 
+describe('starting a compensation in Temporal', () => {
+  needsTemporal();
+
+  it('starts it once, also after it was terminated', async () => {
+    const input = { tenant: 'default', turnId: randomUUID() };
+    const workflowId = compensationId(input.turnId);
+    await starter.startCompensation(input);
+    const { runId, type } = await describeTurn(workflowId);
+    await starter.startCompensation(input);
+    await starter.terminate(workflowId, 'test');
+    await starter.startCompensation(input);
+    expect(type).toBe('compensate');
+    const closed = { runId, status: { name: 'TERMINATED' } };
+    expect(await describeTurn(workflowId)).toMatchObject(closed);
+  });
+});
+
 describe('asking Temporal about a workflow', () => {
   needsTemporal();
 
@@ -153,7 +175,7 @@ describe('asking Temporal about a workflow', () => {
 
   it('rejects when the connection is gone, and does not take that for an unknown workflow', async () => {
     const own = await connectTemporal(testTemporal());
-    const cut = await temporalStarter({ client: own, taskQueue: 'any', logger });
+    const cut = await temporalStarter({ client: own, eagerStart: false, taskQueue: 'any', logger });
     await own.connection.close();
     await expectRefused(cut.executionState(randomUUID()), 'temporal_unreachable', /Temporal/);
     await expectRefused(cut.startTurn(turnInput()), 'temporal_unreachable', /Temporal/);
@@ -172,7 +194,12 @@ describe('search attributes that are not registered', () => {
     });
     const own = await connectTemporal({ ...testTemporal(), namespace });
     warnings.length = 0;
-    const plain = await temporalStarter({ client: own, taskQueue: 'any', logger });
+    const plain = await temporalStarter({
+      client: own,
+      eagerStart: false,
+      taskQueue: 'any',
+      logger,
+    });
     const input = turnInput();
     await expect.poll(() => plain.startTurn(input).then(() => 'started')).toBe('started');
     expect(await plain.executionState(input.turnId)).toBe('running');

@@ -5,6 +5,7 @@ import { startSweep, sweepOnce } from '../../src/recovery/sweep.ts';
 import type { Recovery } from '../../src/recovery/recovery.ts';
 import { RecordingStarter } from '../client/recording-starter.ts';
 import { newTalk, startWorld, type World } from '../client/world.ts';
+import { failedTurn, type TurnAt } from '../store/fixtures.ts';
 
 let world: World;
 /** Its Temporal is away, so that what it starts stays unstarted. */
@@ -23,7 +24,7 @@ afterAll(() => world.stop());
 beforeEach(async () => {
   starter = new RecordingStarter();
   parts = { store: world.store, starter, logger: world.logger };
-  await world.sql("UPDATE turnkeeper.turns SET state = 'sealed'");
+  await world.sql("UPDATE turnkeeper.turns SET state = 'sealed', compensation = NULL");
   await world.sql("UPDATE turnkeeper.documents SET status = 'indexed'");
   world.logs.length = 0;
 });
@@ -142,6 +143,76 @@ describe('a sweep', () => {
   });
 });
 
+describe('a sweep that finds a compensation which is not closed', () => {
+  const again = (column: string, { turnId }: TurnAt) =>
+    world.sql(
+      `UPDATE turnkeeper.turns SET ${column} = now() - interval '61 seconds' WHERE id = $1`,
+      [turnId],
+    );
+
+  async function failedAWhileAgo(): Promise<TurnAt> {
+    const turn = await failedTurn(world.store, 'a', 'b');
+    await again('sealed_at', turn);
+    return turn;
+  }
+
+  const compensationOf = async ({ tenant, turnId }: TurnAt) =>
+    (await world.store.turns.get(tenant, turnId)).compensation;
+
+  it('starts it when nobody has, after a grace', async () => {
+    const turn = await failedAWhileAgo();
+    await failedTurn(world.store, 'a');
+    starter.states.set(`compensate:${turn.turnId}`, 'not_found');
+    expect(await sweepOnce(parts)).toMatchObject({ followUps: 1, failed: 0 });
+    expect(starter.compensated).toEqual([{ tenant: turn.tenant, turnId: turn.turnId }]);
+    expect(await compensationOf(turn)).toBe('requested');
+  });
+
+  it('leaves a running one alone, and asks after it once a minute', async () => {
+    const turn = await failedAWhileAgo();
+    for (let sweeps = 0; sweeps < 5; sweeps++) await sweepOnce(parts);
+    expect(starter.asked).toEqual([`compensate:${turn.turnId}`]);
+    await again('compensation_checked_at', turn);
+    await sweepOnce(parts);
+    expect(starter.asked).toHaveLength(2);
+    expect(starter.compensated).toEqual([]);
+    expect(await compensationOf(turn)).toBe('requested');
+  });
+
+  it('ends one whose workflow has closed, says so in its steps, and in the log once', async () => {
+    const turn = await failedAWhileAgo();
+    starter.states.set(`compensate:${turn.turnId}`, 'closed');
+    for (let sweeps = 0; sweeps < 2; sweeps++) {
+      await sweepOnce(parts);
+      await again('compensation_checked_at', turn);
+    }
+    expect(starter.compensated).toEqual([]);
+    expect(await compensationOf(turn)).toBe('closed');
+    const { tenant, turnId } = turn;
+    const steps = await world.store.turns.steps(tenant, turnId);
+    const left = steps.filter(({ kind }) => kind === 'compensate');
+    expect(left.map(({ status, error }) => [status, error?.reason])).toEqual([
+      ['closed', 'workflow_lost'],
+      ['closed', 'workflow_lost'],
+    ]);
+    expect(world.logs).toEqual([
+      { level: 'error', message: 'compensation lost', fields: { tenant, turnId } },
+    ]);
+  });
+
+  it('changes nothing while Temporal is away, and comes back to it', async () => {
+    const turn = await failedAWhileAgo();
+    starter.away = true;
+    expect(await sweepOnce(parts)).toMatchObject({ followUps: 0, failed: 1 });
+    expect(await compensationOf(turn)).toBe('requested');
+    starter.away = false;
+    starter.states.set(`compensate:${turn.turnId}`, 'not_found');
+    await again('compensation_checked_at', turn);
+    expect(await sweepOnce(parts)).toMatchObject({ followUps: 1, failed: 0 });
+    expect(starter.compensated).toHaveLength(1);
+  });
+});
+
 describe('the sweep of a worker', () => {
   const overdueTurns = vi.fn<Store['sweep']['overdueTurns']>();
 
@@ -189,6 +260,21 @@ describe('the sweep of a worker', () => {
       ['error', 'sweep failed'],
       ['info', 'sweeping again, the database is back'],
     ]);
+  });
+
+  it('is not held up by a chore that hangs, which does not overlap itself either', async () => {
+    let finish: (count: number) => void = () => undefined;
+    const run = vi.fn(() => new Promise<number>((resolve) => (finish = resolve)));
+    const sweep = startSweep({
+      ...parts,
+      store: { ...world.store, sweep: { ...world.store.sweep, overdueTurns } },
+      chores: [{ name: 'tidy', run }],
+      intervalMs: 5,
+    });
+    await vi.waitFor(() => expect(overdueTurns.mock.calls.length).toBeGreaterThan(2));
+    expect(run).toHaveBeenCalledOnce();
+    finish(0);
+    await sweep.stop();
   });
 
   it('survives other failures too', async () => {

@@ -2,6 +2,7 @@ import { spine } from './0001-spine.ts';
 import { effects } from './0002-effects.ts';
 import { summaries } from './0003-summaries.ts';
 import { files } from './0004-files.ts';
+import { compensationChecks } from './0005-compensation-checks.ts';
 
 /** In order; a landed one is never edited. */
 export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = [
@@ -9,4 +10,5 @@ export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = 
   { id: 2, name: 'effects', sql: effects },
   { id: 3, name: 'summaries', sql: summaries },
   { id: 4, name: 'files', sql: files },
+  { id: 5, name: 'compensation-checks', sql: compensationChecks },
 ];

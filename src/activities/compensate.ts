@@ -1,0 +1,103 @@
+import type { JsonObject } from '../contracts/json.ts';
+import type { EffectToUndo, StepFailure, StepRef } from '../contracts/store.ts';
+import type { ToolDefinition } from '../contracts/tools.ts';
+import type { CompensateActivities, CompensateEffectInput } from '../contracts/turn.ts';
+import { toolStep } from '../conversation/loop.ts';
+import { idempotencyKey, persistently, stepRef, whileBeating } from './attempt.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { messageOf, notUndone, throwingFailures } from './failures.ts';
+import { stepFields } from './step-log.ts';
+import { executeWithin } from './tool-execution.ts';
+
+type Dependencies = Pick<ActivityDependencies, 'store' | 'tools' | 'logger'>;
+
+/** With the workflow's pauses in between, about twenty minutes. */
+const MAX_ATTEMPTS = 10;
+
+export function createCompensate(dependencies: Dependencies): CompensateActivities {
+  const { compensations } = dependencies.store;
+  return {
+    listEffects: ({ tenant, turnId }) =>
+      throwingFailures(() => compensations.effects(tenant, turnId)),
+    compensateEffect: (input) =>
+      throwingFailures(() => whileBeating(() => compensateEffect(dependencies, input))),
+    failCompensation: (input) => throwingFailures(() => failCompensation(dependencies, input)),
+    closeCompensation: ({ tenant, turnId }) =>
+      throwingFailures(() => compensations.close(tenant, turnId)),
+  };
+}
+
+/** One effect: begun before it is undone, settled after. An attempt that fails leaves the step open for another one. */
+async function compensateEffect(
+  { store, tools, logger }: Dependencies,
+  input: CompensateEffectInput,
+): Promise<void> {
+  const startedAt = Date.now();
+  const ref = stepRef(input);
+  const { callId, name } = input.effect;
+  const begun = await store.compensations.begin({ ...ref, after: input.after, callId });
+  if (begun.state === 'settled') return;
+  // The workers of all attempts before have died.
+  if (begun.earlierAttempts >= MAX_ATTEMPTS) throw notUndone(INTERRUPTED, true);
+  const effect = await store.compensations.loadEffect(ref, callId);
+  const failure = await undo(tools.get(name), ref, { input, effect });
+  if (failure) throw notUndone(failure, begun.earlierAttempts + 1 >= MAX_ATTEMPTS);
+  await persistently(() => store.compensations.settle(ref, null));
+  const fields = { end_user: effect.endUser, tool: name, outcome: 'undone' };
+  logger.info('step', { ...stepFields(ref, startedAt), ...fields });
+}
+
+const INTERRUPTED: StepFailure = {
+  reason: 'interrupted',
+  message: `None of ${MAX_ATTEMPTS} attempts to undo it came to an end.`,
+};
+
+/** Answers what went wrong. */
+async function undo(
+  tool: ToolDefinition | undefined,
+  ref: StepRef,
+  { input, effect }: { input: CompensateEffectInput; effect: EffectToUndo },
+): Promise<StepFailure | null> {
+  const { callId, name, timeoutMs } = input.effect;
+  if (!tool?.compensate) {
+    const message = `This worker has no tool ${name} that can undo what it did.`;
+    return { reason: 'tool_not_registered', message };
+  }
+  // They were checked before the tool ran.
+  const args = JSON.parse(effect.arguments) as JsonObject;
+  const context = contextOf(ref, effect);
+  const runKey = idempotencyKey({ turnId: ref.turnId, step: toolStep(callId) });
+  const execution = await executeWithin(timeoutMs, context, (full) =>
+    tool.compensate?.(args, effect.output, { ...full, runKey }),
+  );
+  switch (execution.kind) {
+    case 'returned':
+      return null;
+    case 'threw':
+      return { reason: 'compensation_failed', message: messageOf(execution.error) };
+    case 'timed_out':
+      return { reason: 'timeout', message: `${name} did not undo it within ${timeoutMs} ms.` };
+  }
+}
+
+/** The turn's stream has ended: progress goes nowhere. */
+function contextOf(ref: StepRef, { conversationId, endUser }: EffectToUndo) {
+  const { tenant, turnId } = ref;
+  const turn = { tenant, turnId, conversationId, endUser };
+  return { key: idempotencyKey(ref), progress: () => undefined, turn };
+}
+
+async function failCompensation(
+  { store, logger }: Dependencies,
+  { reason, message, ...input }: Parameters<CompensateActivities['failCompensation']>[0],
+): Promise<void> {
+  const ref = stepRef(input);
+  const { callId, name } = input.effect;
+  const begun = await store.compensations.begin({ ...ref, after: input.after, callId });
+  // Its last attempt has undone it, and nobody heard of that.
+  if (begun.state === 'settled') return;
+  const failure = { reason, message: messageOf(message) };
+  await store.compensations.settle(ref, failure);
+  const { tenant, turnId: turn, step } = ref;
+  logger.error('effect not undone', { tenant, turn, step, tool: name, ...failure });
+}
