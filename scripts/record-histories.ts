@@ -4,7 +4,7 @@
  *     npm run record-histories [-- --force]
  *
  * Runs turns and an ingestion on a development server with a real worker and writes their histories to
- * test/replay/histories/v<version>. A version that is there already is kept as it is, unless forced.
+ * test/replay/histories/v<version>. Those that are there already are kept as they are, unless forced.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -12,6 +12,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { AssistantDefinition } from '../src/contracts/assistant.ts';
+import { compensationId } from '../src/contracts/starter.ts';
+import { compensateStep } from '../src/conversation/loop.ts';
+import { SUMMARY_HEADING } from '../src/conversation/summary.ts';
 import type { ScriptStep } from '../src/dev/offline-model/script.ts';
 import { exportHistory } from './export-history.ts';
 import { openStage, type Stage } from './recording-stage.ts';
@@ -26,6 +29,8 @@ interface Recording {
   script: ScriptStep[];
   /** Cancelled once the model is in mid-answer. */
   cancel?: true;
+  /** The tool whose effect cannot be undone; the history is that of the turn's compensation. */
+  notUndone?: string;
 }
 
 const answer: ScriptStep = { kind: 'answer', text: 'Yes.' };
@@ -65,25 +70,62 @@ const RECORDINGS: Record<string, Recording> = {
     assistant: { fallbackModel: 'large', fallbackAnswer: 'Please call us.' },
     script: [refusal, refusal],
   },
+  compensation: {
+    assistant: { tools: ['book', 'insist'] },
+    script: [
+      ...['book', 'insist', 'book'].map((name, index): ScriptStep => {
+        return { kind: 'calls', calls: [{ name, arguments: {}, callId: `call_${name}_${index}` }] };
+      }),
+      refusal,
+    ],
+    notUndone: 'call_insist_1',
+  },
 };
 
-/** Name and content of each file. */
-async function record(stage: Stage): Promise<Map<string, string>> {
-  const { turnkeeper, temporal } = stage;
-  const files = new Map<string, string>();
+/** The history of each shape, by the shape's name. */
+function recordings(stage: Stage): Map<string, () => Promise<string>> {
+  const of = (workflowId: Promise<string>) =>
+    workflowId.then((id) => exportHistory(stage.temporal, id));
+  return new Map([
+    ['ingestion', () => of(runIngestion(stage))],
+    ['summary', () => of(runSummary(stage))],
+    ...Object.entries(RECORDINGS).map(
+      ([name, recording]) => [name, () => of(runTurn(stage, recording))] as const,
+    ),
+  ]);
+}
+
+async function runIngestion({ turnkeeper }: Stage): Promise<string> {
   const content = 'Ladders are kept in the shed. Ask for the key at the desk.';
   const { id } = await turnkeeper.documents.add({ base: BASE, name: 'ladders.md', content });
   const { status } = await turnkeeper.documents.whenIndexed(id, { timeoutMs: END_TIMEOUT_MS });
   if (status !== 'indexed') throw new Error(`The document is ${status}.`);
-  files.set('ingestion', await exportHistory(temporal, `ingest:${id}`));
-  for (const [name, recording] of Object.entries(RECORDINGS)) {
-    files.set(name, await exportHistory(temporal, await runTurn(stage, recording)));
-  }
-  return files;
+  return `ingest:${id}`;
 }
 
-async function runTurn({ turnkeeper, offline }: Stage, recording: Recording): Promise<string> {
-  const { assistant, script, cancel } = recording;
+/** Of two calls, for the items of the first turn that the second has no room for are too many for one. */
+async function runSummary({ turnkeeper, offline }: Stage): Promise<string> {
+  const definition = { name: 'Clerk', model: 'small', context: { maxTokens: 1_000 } };
+  const { id: assistantId } = await turnkeeper.assistants.create(definition);
+  const { id: conversationId } = await turnkeeper.conversations.create();
+  const summaries = { when: { inputContains: SUMMARY_HEADING }, times: 2 };
+  const script: ScriptStep[] = [
+    { ...answer, ...summaries },
+    { ...answer, times: 2 },
+  ];
+  await offline.script(script);
+  const message = { role: 'user', content: '梯子在哪里？'.repeat(72) } as const;
+  for (const input of [[message, message, message], 'Where are the ladders?']) {
+    const { id } = await turnkeeper.turns.start({ conversationId, assistantId, input });
+    await turnkeeper.turns.result(id, { timeoutMs: END_TIMEOUT_MS });
+  }
+  while ((await offline.state()).stepsLeft > 0) await new Promise((next) => setTimeout(next, 20));
+  return `summary:${conversationId}`;
+}
+
+async function runTurn(stage: Stage, recording: Recording): Promise<string> {
+  const { turnkeeper, offline } = stage;
+  const { assistant, script, cancel, notUndone } = recording;
   const definition = { name: 'Clerk', model: 'small', ...assistant };
   const { id: assistantId } = await turnkeeper.assistants.create(definition);
   const { id: conversationId } = await turnkeeper.conversations.create();
@@ -97,17 +139,36 @@ async function runTurn({ turnkeeper, offline }: Stage, recording: Recording): Pr
   const { status } = await turnkeeper.turns.result(id, { timeoutMs: END_TIMEOUT_MS });
   const { stepsLeft, exhausted } = await offline.state();
   if (stepsLeft + exhausted > 0) throw new Error(`The model was not asked as planned: ${status}.`);
-  return id;
+  if (notUndone === undefined) return id;
+  await leaveOneAttempt(stage, id, notUndone);
+  return compensationId(id);
 }
 
-async function writeNew(directory: string): Promise<void> {
+/** As when nine attempts have failed. */
+async function leaveOneAttempt({ sql }: Stage, turnId: string, callId: string): Promise<void> {
+  for (;;) {
+    const failedOnce = await sql(
+      `UPDATE turnkeeper.steps SET attempts = 9
+       WHERE turn_id = $1 AND key = $2 AND status = 'open' AND attempts > 0 RETURNING 1`,
+      [turnId, compensateStep(callId)],
+    );
+    if (failedOnce.length > 0) return;
+    await new Promise((next) => setTimeout(next, 20));
+  }
+}
+
+/** Answers the names of the shapes that were missing and are there now. */
+async function recordMissing(directory: string): Promise<string[]> {
   const stage = await openStage(TOOLS);
+  const recorded: string[] = [];
   try {
-    const files = await record(stage);
-    await rm(directory, { recursive: true, force: true });
-    await mkdir(directory, { recursive: true });
-    for (const [name, content] of files) await writeFile(join(directory, `${name}.json`), content);
-    console.log(`${files.size} histories are in ${directory}.`);
+    for (const [name, record] of recordings(stage)) {
+      const file = join(directory, `${name}.json`);
+      if (existsSync(file)) continue;
+      await writeFile(file, await record());
+      recorded.push(name);
+    }
+    return recorded;
   } finally {
     await stage.close();
   }
@@ -117,9 +178,6 @@ const { values } = parseArgs({ options: { force: { type: 'boolean', default: fal
 const manifest = await readFile(join(ROOT, 'package.json'), 'utf8');
 const { version } = JSON.parse(manifest) as { version: string };
 const directory = join(ROOT, `test/replay/histories/v${version}`);
-if (existsSync(directory) && !values.force) {
-  console.error(`${directory} is there already, and stays as it is. --force replaces it.`);
-  process.exitCode = 1;
-} else {
-  await writeNew(directory);
-}
+if (values.force) await rm(directory, { recursive: true, force: true });
+await mkdir(directory, { recursive: true });
+console.log(`Added to ${directory}: ${(await recordMissing(directory)).join(', ') || 'nothing'}.`);

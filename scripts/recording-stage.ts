@@ -8,12 +8,15 @@ import { startPglite } from '../src/dev/pglite/start.ts';
 import { findTemporalCli } from '../src/dev/temporal-cli.ts';
 import { startTemporalServer } from '../src/dev/temporal-server.ts';
 import { startOfflineModel, type OfflineModelProcess } from '../test/support/offline-model.ts';
+import { openPool } from '../test/support/pool.ts';
 
 /** Everything that a turn needs, as in production but for the model. */
 export interface Stage {
   turnkeeper: Turnkeeper;
   offline: OfflineModelProcess;
   temporal: Client;
+  /** Past the store, to bring about what no method does. */
+  sql<Row>(text: string, params?: unknown[]): Promise<Row[]>;
   close(): Promise<void>;
 }
 
@@ -38,7 +41,12 @@ export async function openStage(toolsModule: string): Promise<Stage> {
     const turnkeeper = await opened.add(client, (part) => part.close());
     const connected = connectTemporal(config.temporal);
     const temporal = await opened.add(connected, (part) => part.connection.close());
-    return { turnkeeper, offline, temporal, close: () => opened.close() };
+    const pool = await opened.add(Promise.resolve(openPool(env['DATABASE_URL'] ?? '', 1)), (part) =>
+      part.end(),
+    );
+    const sql: Stage['sql'] = async <Row>(text: string, params: unknown[] = []) =>
+      (await pool.query(text, params)).rows as Row[];
+    return { turnkeeper, offline, temporal, sql, close: () => opened.close() };
   } catch (error) {
     await opened.close();
     throw error;

@@ -1,15 +1,17 @@
 import type { Item, JsonObject } from '../contracts/json.ts';
 import type { ModelRequest } from '../contracts/model.ts';
 import type { Passage } from '../contracts/retrieval.ts';
-import type { ConversationItem, TurnContext } from '../contracts/store.ts';
+import type { TurnContext } from '../contracts/store.ts';
 import type { ToolDefinition } from '../contracts/tools.ts';
+import { inputBudget } from './budget.ts';
+import { textParts, usableItems } from './items.ts';
+import { estimateItemTokens, estimateTextTokens } from './tokens.ts';
+import { summaryAndLatest, type ContextStrategy, type ContextWindow } from './window.ts';
 
 /** The API's smallest `max_output_tokens`. */
 const MIN_OUTPUT_TOKENS = 16;
-const CHARACTERS_PER_TOKEN = 4;
-/** Fields whose characters are no text: images, files, encrypted reasoning. Counted as this much each. */
-const OPAQUE = new Set(['image_url', 'file_data', 'encrypted_content', 'result']);
-const TOKENS_OF_OPAQUE = 1_000;
+/** How the window of a long conversation is chosen; others may come to stand beside it. */
+const STRATEGY: ContextStrategy = summaryAndLatest;
 
 export interface PlannedCall {
   request: ModelRequest;
@@ -17,38 +19,84 @@ export interface PlannedCall {
   inputTokens: number;
   /** What ends a reply that reaches its `max_output_tokens`: the turn's cap, or the limit of one call. */
   outputLimitedBy: 'max_turn_tokens' | 'max_output_tokens';
+  /** Earlier items that are left out and are not in the summary yet. */
+  leftOut: number;
+  /** Items up to this position are to be summarized; null to ask for nothing. */
+  summarize: number | null;
+}
+
+interface AskedTurn {
+  turnId: string;
+  model: string;
+  safetyIdentifier: string | null;
 }
 
 /**
- * Puts one model call together. Instructions, tools and the oldest items come first and never change, for the provider
- * caches by prefix; passages stand just before this turn's input. Null when the turn's token cap leaves no room.
+ * Puts one model call together. Instructions, tools, summary and the oldest items come first and rarely change, for the
+ * provider caches by prefix; passages stand just before this turn's input. Null when the turn's token cap leaves no room.
  */
 export function planCall(
   context: TurnContext,
-  turn: { turnId: string; model: string; safetyIdentifier: string | null },
+  turn: AskedTurn,
   tools: ToolDefinition[],
 ): PlannedCall | null {
   const { definition } = context;
-  const input = buildInput(context, turn.turnId);
   const toolList = [...tools.map(functionTool), ...(definition.hostedTools ?? [])];
-  const inputTokens = estimateTokens([definition.instructions ?? '', input, toolList]);
+  const passages = context.passages.length > 0 ? [passagesMessage(context.passages)] : [];
+  const fixedTokens = tokensOfFixed(definition.instructions, toolList, passages);
+  const window = chooseWindow(context, turn, fixedTokens);
+  const inputTokens = fixedTokens + window.tokens;
   const tokensLeft = tokensLeftOf(context, inputTokens);
   if (tokensLeft < MIN_OUTPUT_TOKENS) return null;
   const ownLimit = definition.limits?.maxOutputTokens ?? Infinity;
-  const maxOutputTokens = Math.min(ownLimit, tokensLeft);
   const request: ModelRequest = {
-    model: turn.model,
-    input,
+    ...requestOf(context, turn),
+    input: inputOf(window, passages),
     tools: toolList,
-    promptCacheKey: context.conversationId,
-    ...(definition.instructions !== undefined && { instructions: definition.instructions }),
-    ...(definition.text && { text: definition.text }),
-    ...(definition.modelOptions && { options: definition.modelOptions }),
-    ...(turn.safetyIdentifier !== null && { safetyIdentifier: turn.safetyIdentifier }),
-    ...(Number.isFinite(maxOutputTokens) && { maxOutputTokens }),
+    ...maxOutput(Math.min(ownLimit, tokensLeft)),
   };
   const outputLimitedBy = tokensLeft < ownLimit ? 'max_turn_tokens' : 'max_output_tokens';
-  return { request, inputTokens, outputLimitedBy };
+  const { leftOut, summarize } = window;
+  return { request, inputTokens, outputLimitedBy, leftOut, summarize };
+}
+
+function chooseWindow(context: TurnContext, turn: AskedTurn, fixedTokens: number): ContextWindow {
+  const { definition, summary, summaryWanted } = context;
+  return STRATEGY({
+    turnId: turn.turnId,
+    items: usableItems(context.items),
+    summary,
+    summaryWanted,
+    budget: inputBudget(definition, turn.model) - fixedTokens,
+  });
+}
+
+function requestOf({ conversationId, definition }: TurnContext, turn: AskedTurn) {
+  const { instructions, text, modelOptions } = definition;
+  return {
+    model: turn.model,
+    promptCacheKey: conversationId,
+    ...(instructions !== undefined && { instructions }),
+    ...(text && { text }),
+    ...(modelOptions && { options: modelOptions }),
+    ...(turn.safetyIdentifier !== null && { safetyIdentifier: turn.safetyIdentifier }),
+  };
+}
+
+function maxOutput(maxOutputTokens: number): Pick<ModelRequest, 'maxOutputTokens'> {
+  return Number.isFinite(maxOutputTokens) ? { maxOutputTokens } : {};
+}
+
+function tokensOfFixed(instructions = '', tools: JsonObject[], passages: Item[]): number {
+  const texts = [instructions, ...tools.map((tool) => JSON.stringify(tool))];
+  return (
+    texts.reduce((sum, text) => sum + estimateTextTokens(text), 0) +
+    passages.reduce((sum, item) => sum + estimateItemTokens(item), 0)
+  );
+}
+
+function inputOf({ summary, earlier, current }: ContextWindow, passages: Item[]): Item[] {
+  return [...(summary ? [summary] : []), ...earlier, ...passages, ...current];
 }
 
 /** What the turn's cap leaves for the output of a call with that input. */
@@ -56,47 +104,9 @@ function tokensLeftOf({ definition, usedTokens }: TurnContext, inputTokens: numb
   return (definition.limits?.maxTurnTokens ?? Infinity) - usedTokens - inputTokens;
 }
 
-export function estimateTokens(value: unknown): number {
-  let opaque = 0;
-  const text = JSON.stringify(value, (key, field: unknown) => {
-    if (typeof field !== 'string' || !OPAQUE.has(key)) return field;
-    opaque += 1;
-    return '';
-  });
-  return Math.ceil(text.length / CHARACTERS_PER_TOKEN) + opaque * TOKENS_OF_OPAQUE;
-}
-
 function functionTool(tool: ToolDefinition): JsonObject {
   const { name, description, parameters } = tool;
   return { type: 'function', name, description, parameters, strict: false };
-}
-
-function buildInput({ items, passages }: TurnContext, turnId: string): Item[] {
-  const usable = items.filter((_, index) => !isLoneReasoning(items, index));
-  const earlier = usable.filter((entry) => entry.turnId !== turnId);
-  const current = usable.filter((entry) => entry.turnId === turnId);
-  return [
-    ...earlier.map(itemOf),
-    ...(passages.length > 0 ? [passagesMessage(passages)] : []),
-    ...current.map(itemOf),
-  ];
-}
-
-/** Reasoning that led to nothing, as when its answer was cut off: the API refuses it without what follows it. */
-function isLoneReasoning(items: ConversationItem[], index: number): boolean {
-  const entry = items[index];
-  if (entry?.item.type !== 'reasoning') return false;
-  const next = items.slice(index + 1).find(({ item }) => item.type !== 'reasoning');
-  if (next?.turnId !== entry.turnId) return true;
-  return next.item.type === 'function_call_output' || isInput(next.item);
-}
-
-function isInput({ type, role }: Item): boolean {
-  return type === 'message' && role !== 'assistant';
-}
-
-function itemOf({ item }: ConversationItem): Item {
-  return item;
 }
 
 function passagesMessage(passages: Passage[]): Item {
@@ -117,18 +127,4 @@ export function searchText({ items }: TurnContext, turnId: string): string {
     .filter(({ turnId: id, item }) => id === turnId && item['role'] === 'user')
     .flatMap(({ item }) => textParts(item, 'input_text'))
     .join('\n');
-}
-
-export function textParts(item: Item, type: 'input_text' | 'output_text'): string[] {
-  const { content } = item;
-  if (typeof content === 'string') return [content];
-  if (!Array.isArray(content)) return [];
-  return content.flatMap((part) => {
-    const text = isObject(part) && part['type'] === type ? part['text'] : undefined;
-    return typeof text === 'string' ? [text] : [];
-  });
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

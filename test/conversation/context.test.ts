@@ -4,7 +4,8 @@ import type { AssistantDefinition } from '../../src/contracts/assistant.ts';
 import type { Item, JsonObject } from '../../src/contracts/json.ts';
 import type { Passage } from '../../src/contracts/retrieval.ts';
 import type { ConversationItem, TurnContext } from '../../src/contracts/store.ts';
-import { estimateTokens, planCall, searchText, textParts } from '../../src/conversation/context.ts';
+import { planCall, searchText } from '../../src/conversation/context.ts';
+import { textParts } from '../../src/conversation/items.ts';
 import type { ToolDefinition } from '../../src/contracts/tools.ts';
 
 const TURN = { turnId: 'now', model: 'small', safetyIdentifier: null };
@@ -26,7 +27,10 @@ function contextOf(items: ConversationItem[], more: Partial<TurnContext> = {}): 
   return {
     conversationId: 'c',
     endUser: null,
+    ageMs: 0,
     definition: { name: 'A', model: 'small' },
+    summary: null,
+    summaryWanted: 0,
     items,
     passages: [],
     usedTokens: 0,
@@ -93,7 +97,7 @@ describe('the input of a model call', () => {
       fc.property(fc.array(entry, { minLength: 1 }), fc.nat(), (entries, cut) => {
         const all = entries
           .sort((one, other) => one.turn - other.turn)
-          .map(({ turn, role, text }, n) => at(String(turn), message(role, text), n));
+          .map(({ turn, role, text }, n) => at(String(turn), message(role, text), n + 1));
         const earlier = all.slice(0, cut % all.length);
         const inputAt = (seen: ConversationItem[]) => {
           const turn = { ...TURN, turnId: seen.at(-1)?.turnId ?? '' };
@@ -157,23 +161,15 @@ describe('a request', () => {
   });
 
   it('is estimated by all that goes into it', () => {
-    const input = [message('user', 'x'.repeat(4_000))];
-    const definition = { name: 'A', model: 'small', instructions: 'y'.repeat(2_000) };
-    const plan = planCall(contextOf([at('now', input[0] as Item, 1)], { definition }), TURN, [add]);
-    expect(plan?.inputTokens).toBeGreaterThan(1_500);
-    expect(plan?.inputTokens).toBe(
-      estimateTokens([definition.instructions, plan?.request.input, plan?.request.tools]),
-    );
-  });
-});
-
-describe('an estimate of tokens', () => {
-  it('counts an image as an image and not as its characters', () => {
-    const image = {
-      type: 'input_image',
-      image_url: `data:image/png;base64,${'A'.repeat(400_000)}`,
-    };
-    expect(estimateTokens([image])).toBeLessThan(2_000);
+    const tokensOf = (more: Partial<TurnContext>, tools: ToolDefinition[] = []) =>
+      planCall(contextOf([at('now', message('user', 'Hi'), 1)], more), TURN, tools)?.inputTokens;
+    const words = 'word '.repeat(500);
+    const definition = { name: 'A', model: 'small', instructions: words };
+    const least = Number(tokensOf({}));
+    expect(tokensOf({ definition })).toBeGreaterThanOrEqual(least + 500);
+    expect(tokensOf({ passages: [passage(words, 0)] })).toBeGreaterThanOrEqual(least + 500);
+    expect(tokensOf({ summary: { text: words, through: 0 } })).toBeGreaterThanOrEqual(least + 500);
+    expect(tokensOf({}, [{ ...add, description: words }])).toBeGreaterThanOrEqual(least + 500);
   });
 });
 

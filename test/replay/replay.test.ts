@@ -18,6 +18,7 @@ import { tools } from './tools.ts';
 const VERSION = 'v0.1.0';
 const KEPT = [
   'cancelled',
+  'compensation',
   'expired',
   'failed',
   'fallback-answer',
@@ -27,6 +28,7 @@ const KEPT = [
   'one-tool',
   'plain',
   'retrieval',
+  'summary',
   'three-tools',
 ];
 
@@ -119,6 +121,17 @@ describe('replayTurns', () => {
     expect(await problemsOf({ turn: keptHistory(VERSION, 'three-tools') }, changed)).toEqual([
       'turn calls send as at-most-once; it is idempotent now.',
     ]);
+  });
+
+  it('knows the built-in tool, which no application names', async () => {
+    const text = JSON.stringify(keptHistory(VERSION, 'one-tool'));
+    const renamed = text.replace(/"data":"([^"]+)"/g, (_, data: string) => {
+      const payload = Buffer.from(data, 'base64').toString();
+      const called = payload.replaceAll('"name":"add"', '"name":"run_code"');
+      return `"data":"${Buffer.from(called).toString('base64')}"`;
+    });
+    expect(renamed).not.toBe(text);
+    expect(await problemsOf({ turn: JSON.parse(renamed) as unknown }, [])).toEqual([]);
   });
 
   it('takes what the SDK’s fetchHistory() answers as well', async () => {

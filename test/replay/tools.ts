@@ -20,4 +20,22 @@ export const tools: ToolDefinition[] = [
     policy: 'at-most-once',
     run: () => ({ sent: true }),
   },
+  {
+    name: 'book',
+    description: 'Books a seat.',
+    parameters: { type: 'object' },
+    policy: 'idempotent',
+    run: () => ({ booked: true }),
+    compensate: () => undefined,
+  },
+  {
+    name: 'insist',
+    description: 'Does something that cannot be undone, though it tries.',
+    parameters: { type: 'object' },
+    policy: 'idempotent',
+    run: () => ({ done: true }),
+    compensate() {
+      throw new Error('It cannot be undone.');
+    },
+  },
 ];

@@ -5,6 +5,7 @@ import { callItem, messageItem } from './plan.ts';
 import { isObject, itemText, text } from './request.ts';
 import type { CreateRequest } from './request.ts';
 import type { ScriptedCall } from './script.ts';
+import { offlineSummary } from './summary.ts';
 import type { OutputItem } from './wire.ts';
 
 /** Begins every answer, so that nobody takes it for a language model's. */
@@ -24,12 +25,14 @@ interface ReadPassage {
 }
 
 /**
- * What the offline model says without a script: calls of the tools whose arguments it can find in the question, else
- * what the tools answered, else sentences from the passages.
+ * What the offline model says without a script: a summary where it is asked for one; calls of the tools whose arguments
+ * it can find in the question, else what the tools answered, else sentences from the passages.
  */
 export function offlineAnswer(request: CreateRequest): OutputItem[] {
   const asked = request.input.findLastIndex((item) => item['role'] === 'user');
   const question = asked < 0 ? '' : itemText(request.input[asked] ?? {});
+  const summary = offlineSummary(question);
+  if (summary !== null) return [say(summary)];
   const outputs = request.input.slice(asked + 1).filter(isToolOutput);
   if (outputs.length > 0) return [say(fromOutputs(outputs, request.input))];
   const calls = findCalls(request, question);
