@@ -5,6 +5,7 @@ import type { Limits } from '../conversation/limits.ts';
 import { createAssistants, type Assistants } from './assistants.ts';
 import { createConversations, type Conversations } from './conversations.ts';
 import { createDocuments, type Documents } from './documents.ts';
+import { createFiles, type Files } from './files.ts';
 import type { Parts } from './parts.ts';
 import { createTurns, type Turns } from './turns.ts';
 
@@ -14,6 +15,7 @@ export interface Turnkeeper {
   conversations: Conversations;
   turns: Turns;
   documents: Documents;
+  files: Files;
   /** Closes the connections to the database and to Temporal. Turns go on. */
   close(): Promise<void>;
 }
@@ -36,6 +38,7 @@ export function createClient({ tenant = 'default', close, ...options }: ClientOp
     conversations: createConversations(parts),
     turns: createTurns(parts),
     documents: createDocuments(parts),
+    files: createFiles(parts),
     close,
   };
 }

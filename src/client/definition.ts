@@ -88,6 +88,7 @@ const checkShape = shape({
   modelOptions: optional(modelOptions),
   fallbackModel: optional(label),
   fallbackAnswer: optional(text),
+  context: optional(shape({ maxTokens: optional(integer(1_000, 10_000_000)) })),
   limits: optional(
     shape({
       maxRounds: optional(integer(1, 100)),

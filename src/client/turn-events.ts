@@ -2,8 +2,8 @@ import type { TurnEvent } from '../contracts/store.ts';
 import { integer, optional, shape, signal as isSignal } from './checks.ts';
 import type { Parts } from './parts.ts';
 import { knownForm, reportingOutage } from './requests.ts';
-import { abortable, bridgingOutages, nextDelay, pause } from './waiting.ts';
-import { watchTurn } from './watch-turn.ts';
+import { abortable, bridgingOutages, nextDelay } from './waiting.ts';
+import { HEAL_EVERY_MS, watchTurn } from './watch-turn.ts';
 
 export interface EventsOptions {
   /** Number of the last event you have; 0, the default, reads from the start. */
@@ -15,6 +15,8 @@ export interface EventsOptions {
 const BATCH = 500;
 /** Readers look more often than those who wait for the end. */
 const MAX_DELAY_MS = 50;
+/** Who is told of events looks all the same: another process may have taken the turn over. */
+const TOLD_DELAY_MS = 500;
 
 const checkOptions = shape({
   after: optional(integer(0, Number.MAX_SAFE_INTEGER)),
@@ -30,30 +32,39 @@ export async function* turnEvents(
   checkOptions(options, '');
   const { signal } = options;
   let after = options.after ?? 0;
-  const next = batchReader(parts, knownForm(turnId, 'turn_not_found'));
+  const id = knownForm(turnId, 'turn_not_found');
+  const next = batchReader(parts, id);
   const read = bridgingOutages(() => next(after));
-  for (let delay = nextDelay(null); ; delay = nextDelay(delay, MAX_DELAY_MS)) {
-    const batch = await reportingOutage(() => abortable(read, signal));
-    for (const event of batch?.events ?? []) {
-      yield event;
-      after = event.number;
+  // Before the first look, lest something comes in between.
+  const watch = parts.store.events.watch(parts.tenant, id);
+  try {
+    let delay = nextDelay(null);
+    for (let told = false; ;) {
+      const batch = await reportingOutage(() => abortable(read, signal));
+      for (const event of batch?.events ?? []) {
+        yield event;
+        after = event.number;
+      }
+      if (batch?.done) return;
+      delay = batch?.events.length ? nextDelay(null) : nextDelay(delay, MAX_DELAY_MS);
+      told = await abortable(() => watch.next(told ? TOLD_DELAY_MS : delay), signal);
     }
-    if (batch?.done) return;
-    if (batch?.events.length) delay = nextDelay(null);
-    await pause(delay, signal);
+  } finally {
+    watch.close();
   }
 }
 
 function batchReader(parts: Parts, turnId: string) {
   const { store, tenant } = parts;
-  const look = watchTurn(parts, turnId);
-  let sealed = false;
+  const heal = watchTurn(parts, turnId, 0);
+  let healedAt = Date.now();
   return async (after: number) => {
-    const events = await store.events.read(tenant, turnId, { after, limit: BATCH });
-    const nothingMore = sealed && events.length === 0;
-    const done = nothingMore || events.at(-1)?.event.type === 'turn.done';
-    // Only events read after the turn was seen sealed are surely all.
-    if (events.length === 0 && !done) sealed = (await look()).state === 'sealed';
-    return { events, done };
+    const { events, sealed } = await store.events.read(tenant, turnId, { after, limit: BATCH });
+    const stalled = events.length === 0 && !sealed;
+    if (stalled && Date.now() - healedAt > HEAL_EVERY_MS) {
+      await heal();
+      healedAt = Date.now();
+    }
+    return { events, done: sealed && events.length < BATCH };
   };
 }

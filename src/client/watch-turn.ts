@@ -3,7 +3,7 @@ import { heal } from '../recovery/heal.ts';
 import type { Parts } from './parts.ts';
 
 /** How often somebody who waits for a turn asks whether it is still alive. */
-const HEAL_EVERY_MS = 2_000;
+export const HEAL_EVERY_MS = 2_000;
 
 /** Answers a look at the turn: its row, read anew. Looking again and again heals it now and then. */
 export function watchTurn(

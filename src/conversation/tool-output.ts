@@ -8,6 +8,7 @@ export interface ToolErrorOutput {
     | 'invalid_arguments'
     | 'invalid_output'
     | 'tool_error'
+    | 'tool_unavailable'
     | 'timeout'
     | 'outcome_unknown'
     | 'not_started';

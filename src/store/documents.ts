@@ -8,8 +8,7 @@ import type {
 import type { Database, Queryable } from './database.ts';
 import { claimKey, resourceId } from './keys.ts';
 import { readPage } from './pages.ts';
-
-const PART_BYTES = 1_048_576;
+import { insertParts, readParts } from './parts.ts';
 
 interface DocumentRow {
   number: number;
@@ -40,7 +39,10 @@ export function documentStore(db: Database): DocumentStore {
         },
         page,
       ),
-    read: (tenant, id) => readContent(db, tenant, id),
+    async read(tenant, id) {
+      await findDocument(db, tenant, id);
+      return readParts(db, 'document_parts', id);
+    },
     async markIndexed(tenant, id, chunks) {
       await db.query(
         `UPDATE turnkeeper.documents SET status = 'indexed', chunks = $3, error = NULL
@@ -70,7 +72,7 @@ async function createDocument(
        VALUES ($1, $2, $3, $4, $5, $6, 'stored')`,
       [id, tenant, document.base, document.name, document.mediaType, document.content.byteLength],
     );
-    await insertParts(tx, id, document.content);
+    await insertParts(tx, 'document_parts', id, document.content);
   } else await reopen(tx, id);
   return findDocument(tx, tenant, id);
 }
@@ -83,16 +85,6 @@ async function reopen(tx: Queryable, id: string): Promise<void> {
   );
 }
 
-async function insertParts(tx: Queryable, id: string, content: Uint8Array): Promise<void> {
-  for (let part = 0; part * PART_BYTES < content.byteLength; part++) {
-    const bytes = content.subarray(part * PART_BYTES, (part + 1) * PART_BYTES);
-    await tx.query(
-      'INSERT INTO turnkeeper.document_parts (document_id, part, content) VALUES ($1, $2, $3)',
-      [id, part, Buffer.from(bytes)],
-    );
-  }
-}
-
 async function findDocument(db: Queryable, tenant: string, id: string): Promise<DocumentRecord> {
   const [row] = await db.query<DocumentRow>(
     'SELECT * FROM turnkeeper.documents WHERE tenant = $1 AND id = $2',
@@ -100,15 +92,6 @@ async function findDocument(db: Queryable, tenant: string, id: string): Promise<
   );
   if (row) return toDocument(row);
   throw new TurnkeeperError('document_not_found', `There is no document ${id}.`, { id });
-}
-
-async function readContent(db: Queryable, tenant: string, id: string): Promise<Uint8Array> {
-  await findDocument(db, tenant, id);
-  const parts = await db.query<{ content: Buffer }>(
-    'SELECT content FROM turnkeeper.document_parts WHERE document_id = $1 ORDER BY part',
-    [id],
-  );
-  return Buffer.concat(parts.map(({ content }) => content));
 }
 
 function toDocument(row: DocumentRow): DocumentRecord {

@@ -7,7 +7,11 @@ const NAMESPACE = '6d1ee4a1-8b3f-4d6a-9a55-8f1c3f2f6f0e';
 
 /** With a key the id follows from tenant, scope and key, so that a repeated request meets the same row. */
 export function resourceId(tenant: string, scope: string, key: RequestKey | undefined): string {
-  return key ? v5(JSON.stringify([tenant, scope, key.key]), NAMESPACE) : v7();
+  return key ? derivedId(tenant, scope, key.key) : v7();
+}
+
+export function derivedId(tenant: string, scope: string, key: string): string {
+  return v5(JSON.stringify([tenant, scope, key]), NAMESPACE);
 }
 
 /**

@@ -38,6 +38,9 @@ function isTimeout(value: number): boolean {
 function checkFunctions(definition: ToolDefinition): void {
   const { name, policy } = definition;
   if (typeof definition.run !== 'function') throw invalid(name, 'needs a run function');
+  if (definition.compensate !== undefined && typeof definition.compensate !== 'function') {
+    throw invalid(name, 'has a compensate that is not a function');
+  }
   if (policy === 'reconcilable' && typeof definition.reconcile !== 'function') {
     throw invalid(name, 'is reconcilable and needs a reconcile function');
   }

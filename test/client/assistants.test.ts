@@ -15,6 +15,7 @@ const FULL: AssistantDefinition = {
   modelOptions: { temperature: 0.5, reasoning: { effort: 'low' } },
   fallbackModel: 'other-model',
   fallbackAnswer: 'Please call us.',
+  context: { maxTokens: 20_000 },
   limits: { maxRounds: 3, turnTimeoutMs: 60_000, maxTurnTokens: 1_000, maxOutputTokens: 100 },
 };
 const UNKNOWN = '01890000-0000-7000-8000-000000000000';
@@ -136,6 +137,12 @@ describe('assistants', () => {
       { knowledge: { bases: ['a'], maxPassages: 51 } },
       'invalid_request',
       /^knowledge\.maxPassages must be an integer of 1 to 50/,
+    ],
+    [
+      'room for too little',
+      { context: { maxTokens: 999 } },
+      'invalid_request',
+      /^context\.maxTokens/,
     ],
     ['a round limit of 0', { limits: { maxRounds: 0 } }, 'invalid_request', /^limits\.maxRounds/],
     [

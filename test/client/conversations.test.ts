@@ -24,7 +24,7 @@ describe('conversations', () => {
   it('keeps end user and metadata', async () => {
     const metadata = { b: [1, null, { ü: '\u0000' }], a: 'x' };
     const created = await client.conversations.create({ endUser: 'user-7', metadata });
-    expect(created).toMatchObject({ endUser: 'user-7', metadata, activeTurn: null });
+    expect(created).toMatchObject({ endUser: 'user-7', metadata, activeTurn: null, summary: null });
     expect(await client.conversations.get(created.id)).toEqual(created);
   });
 

@@ -90,6 +90,7 @@ export async function answer(store: Store, turn: Turn, items: Item[]): Promise<v
     toolDefinitions: [],
     events: [{ type: 'response.output_text.delta', delta: 'Hi' }],
     usage: null,
+    summarize: null,
   });
   await store.turns.seal('default', turn.id, { status: 'completed' });
 }
