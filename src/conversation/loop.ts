@@ -21,6 +21,10 @@ export function toolStep(callId: string): string {
   return `tool:${callId}`;
 }
 
+export function compensateStep(callId: string): string {
+  return `compensate:${callId}`;
+}
+
 export function endingOf(reply: Exclude<Reply, { kind: 'calls' }>): Ending {
   return reply.kind === 'answer'
     ? { status: 'completed' }

@@ -1,8 +1,20 @@
-import { DefaultLogger } from '@temporalio/worker';
+import { DefaultLogger, IllegalStateError, Runtime } from '@temporalio/worker';
 import type { Logger } from '../contracts/logger.ts';
 
-/** Temporal's own warnings and errors as lines of our log; what it tells at lower levels is left out. */
-export function runtimeLogger(logger: Logger): DefaultLogger {
+/**
+ * Has the process's Temporal runtime write its warnings and errors to our log. A runtime that the application has set up
+ * itself is left as it is.
+ */
+export function logRuntime(logger: Logger): void {
+  try {
+    Runtime.install({ logger: runtimeLogger(logger) });
+  } catch (error) {
+    if (!(error instanceof IllegalStateError)) throw error;
+  }
+}
+
+/** What Temporal tells at lower levels is left out. */
+function runtimeLogger(logger: Logger): DefaultLogger {
   return new DefaultLogger('WARN', ({ level, message, meta }) => {
     const fields = { source: 'temporal', ...plainFields(meta) };
     if (level === 'WARN') logger.warn(message, fields);

@@ -1,0 +1,77 @@
+import type { StepRef, StepStore, Store } from '../contracts/store.ts';
+import type { FirstTokens } from './first-tokens.ts';
+import { OTHER } from './labels.ts';
+import type { Metrics } from './metrics.ts';
+import { refusalCounter, tellingRejections } from './refusals.ts';
+
+export interface StoreMeters {
+  metrics: Metrics;
+  firstTokens: FirstTokens;
+  modelLabel: (model: string) => string;
+  /** Whether the worker has a tool of that name: models call what they like. */
+  hasTool: (name: string) => boolean;
+}
+
+/** Counts what the store was told and has kept, and what it refused. */
+export function meteredStore(store: Store, meters: StoreMeters): Store {
+  const refusal = refusalCounter(meters.metrics);
+  return {
+    ...store,
+    turns: meteredTurns(store.turns, meters),
+    steps: tellingRejections(meteredSteps(store.steps, meters), refusal),
+    compensations: tellingRejections(store.compensations, refusal),
+  };
+}
+
+function meteredTurns(turns: Store['turns'], { metrics, modelLabel }: StoreMeters): Store['turns'] {
+  return {
+    ...turns,
+    async seal(...args) {
+      const sealed = await turns.seal(...args);
+      if (sealed?.won) {
+        metrics.turnDuration.observe({ status: sealed.status }, sealed.durationMs / 1_000);
+        for (const model of sealed.abandonedCalls)
+          metrics.abandonedCalls.inc({ model: modelLabel(model) });
+      }
+      return sealed;
+    },
+  };
+}
+
+function meteredSteps(steps: StepStore, meters: StoreMeters): StepStore {
+  const { metrics, firstTokens, modelLabel, hasTool } = meters;
+  const toolNames = new WeakMap<StepRef, string>();
+  return {
+    ...steps,
+    async begin(step) {
+      const begun = await steps.begin(step);
+      const isNew = begun.state === 'open' && begun.earlierAttempts === 0;
+      if (isNew && step.kind === 'respond' && step.follows)
+        metrics.fallbacks.inc({ to: step.model === null ? 'answer' : 'model' });
+      return begun;
+    },
+    async loadContext(ref) {
+      const context = await steps.loadContext(ref);
+      firstTokens.expect(ref, context);
+      return context;
+    },
+    async loadToolCall(ref, callId) {
+      const call = await steps.loadToolCall(ref, callId);
+      toolNames.set(ref, String(call.item['name']));
+      return call;
+    },
+    async recordIntent(ref, call) {
+      const intent = await steps.recordIntent(ref, call);
+      const { failedCalls, abandonedCalls } = intent;
+      const model = modelLabel(call.model);
+      metrics.abandonedCalls.inc({ model }, abandonedCalls);
+      metrics.modelRetries.inc({ model }, failedCalls + abandonedCalls > 0 ? 1 : 0);
+      return intent;
+    },
+    async settleTool(ref, call) {
+      await steps.settleTool(ref, call);
+      const name = toolNames.get(ref) ?? OTHER;
+      metrics.toolCalls.inc({ tool: hasTool(name) ? name : OTHER, outcome: call.outcome });
+    },
+  };
+}

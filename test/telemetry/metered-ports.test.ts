@@ -1,0 +1,240 @@
+import { describe, expect, it, vi } from 'vitest';
+import {
+  SandboxUnavailable,
+  type Sandbox,
+  type SandboxRequest,
+  type SandboxResult,
+} from '../../src/contracts/sandbox.ts';
+import {
+  StepRefused,
+  type Appender,
+  type Sealed,
+  type Store,
+  type TurnStore,
+} from '../../src/contracts/store.ts';
+import { meteredPorts } from '../../src/telemetry/metered-ports.ts';
+import { meteredSandbox } from '../../src/telemetry/metered-sandbox.ts';
+import { countSweep, createMetrics } from '../../src/telemetry/metrics.ts';
+import { createTools } from '../../src/tools/registry.ts';
+import { appender, context, modelOf, stepStore, TURN } from '../activities/stand-ins.ts';
+import { seriesOf } from './series.ts';
+
+const REF = { ...TURN, step: 'respond:1', fence: { scheduledMs: 1, attempt: 1 } };
+const DELTA = { type: 'response.output_text.delta', delta: 'Hi' };
+
+const SEALED: Sealed = {
+  status: 'completed',
+  reason: null,
+  won: true,
+  durationMs: 2_500,
+  abandonedCalls: [],
+  next: null,
+  compensate: null,
+  summarize: null,
+};
+
+function metered() {
+  const metrics = createMetrics();
+  const steps = stepStore();
+  const turns = { seal: vi.fn<TurnStore['seal']>(async () => SEALED) };
+  const events = appender();
+  const tools = createTools([
+    {
+      name: 'add',
+      description: 'Adds.',
+      parameters: { type: 'object' },
+      policy: 'idempotent',
+      run: () => 1,
+    },
+  ]);
+  const compensations = { close: vi.fn(async () => undefined) };
+  const store = { steps, turns, compensations } as unknown as Store;
+  const model = modelOf(async function* () {
+    yield DELTA;
+  });
+  const real: { appender: Appender } = { appender: events };
+  const ports = meteredPorts({ ...real, store, model, tools }, metrics);
+  return { ports, metrics, steps, turns, events, compensations };
+}
+
+async function runTool({ ports, steps }: ReturnType<typeof metered>, name: string): Promise<void> {
+  const item = { type: 'function_call', call_id: 'c', name, arguments: '{}' };
+  steps.loadToolCall.mockResolvedValueOnce({ conversationId: 'c', endUser: null, item });
+  const ref = { ...REF, step: 'tool:c' };
+  await ports.store.steps.loadToolCall(ref, 'c');
+  const outcome = name === 'add' ? 'succeeded' : 'failed';
+  const call = { callId: 'c', outcome, output: '1', error: null, effect: null } as const;
+  await ports.store.steps.settleTool(ref, call);
+}
+
+describe('a metered store', () => {
+  it('takes the time of the turns it ends, and not of those that others ended', async () => {
+    const { ports, metrics, turns } = metered();
+    const seal = () => ports.store.turns.seal('t', 'turn-1', { status: 'completed' });
+    expect(await seal()).toBe(SEALED);
+    turns.seal.mockResolvedValueOnce({ ...SEALED, status: 'failed', durationMs: 500 });
+    await seal();
+    turns.seal.mockResolvedValueOnce({ ...SEALED, won: false });
+    await seal();
+    turns.seal.mockResolvedValueOnce(null);
+    await seal();
+    expect(await seriesOf(metrics, 'turnkeeper_turn')).toMatchObject({
+      'turnkeeper_turn_duration_seconds_count{status="completed"}': 1,
+      'turnkeeper_turn_duration_seconds_sum{status="completed"}': 2.5,
+      'turnkeeper_turn_duration_seconds_count{status="failed"}': 1,
+      'turnkeeper_turn_duration_seconds_sum{status="failed"}': 0.5,
+      'turnkeeper_turn_duration_seconds_count{status="expired"}': 0,
+    });
+  });
+
+  it('counts retries and the calls that were given up', async () => {
+    const { ports, metrics, steps, turns } = metered();
+    const call = { model: 'o1', inputTokens: 1 };
+    await ports.store.steps.recordIntent(REF, call);
+    steps.recordIntent.mockResolvedValueOnce({ callId: 'x', failedCalls: 1, abandonedCalls: 0 });
+    await ports.store.steps.recordIntent(REF, call);
+    steps.recordIntent.mockResolvedValueOnce({ callId: 'x', failedCalls: 1, abandonedCalls: 1 });
+    await ports.store.steps.recordIntent(REF, call);
+    turns.seal.mockResolvedValueOnce({ ...SEALED, abandonedCalls: ['o1', 'o3'] });
+    await ports.store.turns.seal('t', 'turn-1', { status: 'cancelled' });
+    expect(await seriesOf(metrics, 'turnkeeper_model')).toMatchObject({
+      'turnkeeper_model_retries_total{model="o1"}': 2,
+      'turnkeeper_model_abandoned_calls_total{model="o1"}': 2,
+      'turnkeeper_model_abandoned_calls_total{model="o3"}': 1,
+    });
+  });
+
+  it('counts a fallback once, however many attempts it takes', async () => {
+    const { ports, metrics, steps } = metered();
+    const respond = { ...REF, after: [] as string[], kind: 'respond', model: 'o3' } as const;
+    const follows = { step: 'respond:1', reason: 'timeout' };
+    await ports.store.steps.begin({ ...respond, follows: null });
+    await ports.store.steps.begin({ ...respond, follows });
+    steps.begin.mockResolvedValueOnce({ state: 'open', earlierAttempts: 1 });
+    await ports.store.steps.begin({ ...respond, follows });
+    await ports.store.steps.begin({ ...respond, model: null, follows });
+    expect(await seriesOf(metrics, 'turnkeeper_model')).toEqual({
+      'turnkeeper_model_fallbacks_total{to="model"}': 1,
+      'turnkeeper_model_fallbacks_total{to="answer"}': 1,
+    });
+  });
+
+  it('counts outcomes of tools by names that the worker knows, and of no others', async () => {
+    const parts = metered();
+    for (const name of ['add', 'add', 'rm -rf', 'x"} 1\nfake{y="', 'constructor'])
+      await runTool(parts, name);
+    expect(await seriesOf(parts.metrics, 'turnkeeper_tool')).toEqual({
+      'turnkeeper_tool_calls_total{tool="add",outcome="succeeded"}': 2,
+      'turnkeeper_tool_calls_total{tool="other",outcome="failed"}': 3,
+    });
+  });
+
+  it('counts a tool whose outcome could not be stored when it is, and then once', async () => {
+    const parts = metered();
+    parts.steps.settleTool.mockRejectedValueOnce(new Error('away'));
+    await expect(runTool(parts, 'add')).rejects.toThrow('away');
+    expect(await seriesOf(parts.metrics, 'turnkeeper_tool')).toEqual({});
+    await runTool(parts, 'add');
+    expect(Object.values(await seriesOf(parts.metrics, 'turnkeeper_tool'))).toEqual([1]);
+  });
+
+  it('counts what it refused by reason, and no other failure', async () => {
+    const { ports, metrics, steps, compensations } = metered();
+    const fenced = new StepRefused('step_fenced', 'Too late.');
+    steps.settleTool.mockRejectedValueOnce(fenced);
+    const call = { callId: 'c', outcome: 'failed', output: '', error: null, effect: null } as const;
+    await expect(ports.store.steps.settleTool(REF, call)).rejects.toBe(fenced);
+    steps.begin.mockRejectedValueOnce(new StepRefused('turn_sealed', 'Over.'));
+    const begin = { ...REF, after: [] as string[], kind: 'retrieve' } as const;
+    await expect(ports.store.steps.begin(begin)).rejects.toThrow('Over.');
+    compensations.close.mockRejectedValueOnce(fenced);
+    await expect(ports.store.compensations.close('t', 'turn-1')).rejects.toBe(fenced);
+    steps.begin.mockRejectedValueOnce(new Error('away'));
+    await expect(ports.store.steps.begin(begin)).rejects.toThrow('away');
+    expect(await seriesOf(metrics, 'turnkeeper_fence')).toEqual({
+      'turnkeeper_fence_refusals_total{reason="step_fenced"}': 2,
+      'turnkeeper_fence_refusals_total{reason="turn_sealed"}': 1,
+      'turnkeeper_fence_refusals_total{reason="turn_not_found"}': 0,
+      'turnkeeper_fence_refusals_total{reason="store_rolled_back"}': 0,
+    });
+  });
+});
+
+describe('a metered appender', () => {
+  const TTFT = 'turnkeeper_time_to_first_token_seconds';
+
+  it('takes the time from accept to the first text, once', async () => {
+    const { ports, metrics, steps, events } = metered();
+    steps.loadContext.mockResolvedValueOnce(context({}, { ageMs: 60_000 }));
+    await ports.store.steps.loadContext(REF);
+    ports.appender.append(REF, { type: 'response.created' });
+    expect((await seriesOf(metrics, TTFT))[`${TTFT}_count`]).toBe(0);
+    ports.appender.append(REF, DELTA);
+    ports.appender.append(REF, DELTA);
+    const series = await seriesOf(metrics, TTFT);
+    expect(series[`${TTFT}_count`]).toBe(1);
+    expect(series[`${TTFT}_sum`]).toBeGreaterThanOrEqual(60);
+    expect(series[`${TTFT}_sum`]).toBeLessThan(120);
+    expect(events.appended).toHaveLength(3);
+  });
+
+  it('leaves later answers of the turn alone', async () => {
+    const { ports, metrics, steps } = metered();
+    const item = { type: 'message', role: 'assistant', content: [] };
+    const answered = { position: 2, turnId: TURN.turnId, item, createdAt: new Date() };
+    steps.loadContext.mockResolvedValueOnce(context({}, { items: [answered] }));
+    await ports.store.steps.loadContext(REF);
+    ports.appender.append(REF, DELTA);
+    expect((await seriesOf(metrics, TTFT))[`${TTFT}_count`]).toBe(0);
+  });
+
+  it('counts a step that it learns it has lost, once', async () => {
+    const { ports, metrics, events } = metered();
+    const signals = [ports.appender.lost(REF), ports.appender.lost(REF)];
+    events.lose(new StepRefused('step_fenced', 'Too late.'));
+    expect(signals.every(({ aborted }) => aborted)).toBe(true);
+    expect(await seriesOf(metrics, 'turnkeeper_fence')).toMatchObject({
+      'turnkeeper_fence_refusals_total{reason="step_fenced"}': 1,
+    });
+  });
+});
+
+describe('a metered sandbox', () => {
+  it('takes the time of runs, and counts those that came to nothing', async () => {
+    const metrics = createMetrics();
+    const result = { limit: null, durationMs: 1_500 } as SandboxResult;
+    const run = vi.fn<Sandbox['run']>(async () => result);
+    const sandbox = meteredSandbox({ kind: 'docker', run } as unknown as Sandbox, metrics);
+    const request: SandboxRequest = {
+      key: 'k',
+      language: 'bash',
+      code: '',
+      files: [],
+      timeoutMs: 1,
+    };
+    const { signal } = new AbortController();
+    expect(await sandbox.run(request, { signal })).toBe(result);
+    run.mockResolvedValueOnce({ ...result, limit: 'memory', durationMs: 200 });
+    await sandbox.run(request, { signal });
+    run.mockRejectedValueOnce(new SandboxUnavailable('engine_lost', 'Gone.'));
+    await expect(sandbox.run(request, { signal })).rejects.toThrow('Gone.');
+    expect(await seriesOf(metrics, 'turnkeeper_sandbox')).toEqual({
+      'turnkeeper_sandbox_duration_seconds_count{backend="docker",limit="none"}': 1,
+      'turnkeeper_sandbox_duration_seconds_sum{backend="docker",limit="none"}': 1.5,
+      'turnkeeper_sandbox_duration_seconds_count{backend="docker",limit="memory"}': 1,
+      'turnkeeper_sandbox_duration_seconds_sum{backend="docker",limit="memory"}': 0.2,
+      'turnkeeper_sandbox_failures_total{backend="docker",reason="engine_lost"}': 1,
+    });
+  });
+});
+
+it('counts what sweeps did, by name', async () => {
+  const metrics = createMetrics();
+  countSweep(metrics, { started: 2, followUps: 1, failed: 0 });
+  countSweep(metrics, { started: 1, followUps: 0, failed: 0 });
+  expect(await seriesOf(metrics, 'turnkeeper_sweep')).toEqual({
+    'turnkeeper_sweep_actions_total{action="started"}': 3,
+    'turnkeeper_sweep_actions_total{action="follow_ups"}': 1,
+    'turnkeeper_sweep_actions_total{action="failed"}': 0,
+  });
+});
