@@ -10,7 +10,8 @@ const environment = {
 };
 
 export default defineConfig(
-  globalIgnores(['dist/', 'node_modules/', '.turnkeeper/', '.cache/', 'types/']),
+  // The peers' packages are installed by `npm run bench` alone.
+  globalIgnores(['dist/', '**/node_modules/', '.turnkeeper/', '.cache/', 'types/', 'bench/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -55,7 +56,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/config.ts', '*.config.ts'],
+    files: ['src/config.ts', '*.config.ts', 'scripts/**', 'examples/**'],
     rules: { 'no-restricted-properties': 'off' },
   },
   {
@@ -67,7 +68,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['src/dev/**', 'scripts/**', 'test/**'],
+    files: ['src/dev/**', 'scripts/**', 'test/**', 'examples/**'],
     rules: {
       'no-console': 'off',
       // Objects here are closures: their methods know no `this`.

@@ -36,6 +36,7 @@ export interface TemporalServer {
   address: string;
   namespace: string;
   uiUrl: string | null;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -53,6 +54,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
         address: `${HOST}:${port}`,
         namespace: NAMESPACE,
         uiUrl: options.ui ? `http://${HOST}:${uiPort}` : null,
+        pid: server.pid,
         stop: () => stop(server, options),
       };
     } catch (error) {

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
+import { hasPart } from '../support/require-part.ts';
 
 const DEMO = fileURLToPath(new URL('../../src/dev/demo.ts', import.meta.url));
 
@@ -36,6 +37,7 @@ export async function startDemo(
       TMPDIR: folder,
       // No download in a test.
       EMBEDDINGS: 'none',
+      TURNKEEPER_SANDBOX: hasPart('bubblewrap') ? 'bubblewrap' : 'none',
       TEMPORAL_CLI_PATH: inject('temporalCliPath') ?? '',
       ...env,
     },

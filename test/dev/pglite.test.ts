@@ -160,6 +160,27 @@ describe('one embedded database, many clients', () => {
     expect(rows).toEqual([{ n: 0 }]);
   });
 
+  test('prepared statements are their connection’s own, and go with it', async () => {
+    const connections = [new pg.Client(database.url), new pg.Client(database.url)];
+    const sums = await Promise.all(
+      connections.map(async (client, index) => {
+        await client.connect();
+        const query = { name: 'sum', text: `SELECT $1::int + ${index} AS sum` };
+        const ask = async (value: number) =>
+          (await client.query<{ sum: number }>({ ...query, values: [value] })).rows[0]?.sum;
+        return [await ask(10), await ask(20)];
+      }),
+    );
+    expect(sums).toEqual([
+      [10, 20],
+      [11, 21],
+    ]);
+    await Promise.all(connections.map((client) => client.end()));
+    const kept = async () =>
+      (await pool.query("SELECT 1 FROM pg_prepared_statements WHERE name <> ''")).rowCount;
+    await expect.poll(kept).toBe(0);
+  });
+
   test('what PGlite cannot do fails for its client alone', async () => {
     await pool.query('create table copied (n int)');
     await expect(pool.query('copy copied from stdin')).rejects.toThrow('not served');

@@ -35,6 +35,8 @@ export type Settings = Partial<
   Record<
     | 'DATABASE_URL'
     | 'VECTOR_DATABASE_URL'
+    | 'QDRANT_URL'
+    | 'TURNKEEPER_SANDBOX'
     | 'TEMPORAL_ADDRESS'
     | 'TEMPORAL_NAMESPACE'
     | 'OPENAI_BASE_URL'

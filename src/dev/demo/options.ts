@@ -7,6 +7,8 @@ export interface DemoOptions {
   docs: string | null;
   /** Absolute path; null for a temporary directory. */
   dataDir: string | null;
+  /** Real parts instead of the embedded ones. */
+  parts: boolean;
   model: string | null;
   question: string | null;
   keep: boolean;
@@ -19,14 +21,15 @@ export const HELP = `Turnkeeper's demo: durable conversation turns on real parts
   npm run demo [-- FLAGS]
 
 It starts a Temporal development server with its Web UI, an embedded database, a model and a worker, reads a folder of
-documents, and runs three turns: one answered from the documents, one with parallel tool calls, and one whose worker is
-killed in mid-answer. With OPENAI_API_KEY or OPENAI_BASE_URL set, the model is that one; else the offline model, which
+documents, and runs four turns: one answered from the documents, one with parallel tool calls, one whose worker is killed
+in mid-answer, and one that computes in a sandbox, where this machine has Docker or bubblewrap. With OPENAI_API_KEY or OPENAI_BASE_URL set, the model is that one; else the offline model, which
 needs no key and quotes sentences from the documents.
 
-  --question "…"   ask this instead of the three
+  --question "…"   ask this instead of the four
   --docs DIR       answer from the text and Markdown files below DIR instead of examples/documents
   --model NAME     the model to ask where a key or a server is set (gpt-5-mini by default)
   --data-dir DIR   keep all data there; by default it is temporary and removed at the end
+  --parts          run on PostgreSQL, Qdrant's engine and Docker instead of the embedded defaults
   --keep           stay up until Ctrl-C, and print the settings for programs of your own
   --json           print the result as JSON, the last line of standard output; all else goes to standard error
   --help           print this
@@ -41,6 +44,7 @@ export function readOptions(args: string[]): DemoOptions {
   return {
     docs: docs ?? null,
     dataDir: dataDir ?? null,
+    parts: flags.parts ?? false,
     model: flags.model ?? null,
     question: flags.question ?? null,
     keep: flags.keep ?? false,
@@ -58,6 +62,7 @@ function parseFlags(args: string[]) {
         'data-dir': { type: 'string' },
         model: { type: 'string' },
         question: { type: 'string' },
+        parts: { type: 'boolean' },
         keep: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean' },

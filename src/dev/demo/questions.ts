@@ -3,8 +3,8 @@ import type { DocumentFile } from './documents.ts';
 export interface Question {
   title: string;
   text: string;
-  /** What it is asked of: the documents, the tools, or both. */
-  of: 'documents' | 'tools' | 'both';
+  /** What it is asked of. */
+  of: 'documents' | 'tools' | 'sandbox' | 'everything';
   /** Whether to kill the worker in mid-answer. */
   kill: boolean;
 }
@@ -16,14 +16,33 @@ const ABOUT_EXAMPLES: [string, string] = [
   'How soon does the primary on call answer a page, and what is being primary paid?',
 ];
 
-/** The one that was asked for, or the demo's three: about given files, or about the examples where there are none. */
-export function chooseQuestions(own: string | null, files: DocumentFile[] | null): Question[] {
-  if (own !== null) return [{ title: 'Your question', text: own, of: 'both', kill: false }];
+const ON_CALL_COSTS = `What does a year on call cost, at 450 euros a week for the primary and 200 for the secondary?
+
+\`\`\`python
+from datetime import date
+weeks = (date(2027, 1, 1) - date(2026, 1, 1)).days / 7
+print(f"{weeks * (450 + 200):,.0f} euros for {weeks:.1f} weeks")
+\`\`\``;
+
+const COMPUTED: Question = {
+  title: 'Computed in the sandbox',
+  text: ON_CALL_COSTS,
+  of: 'sandbox',
+  kill: false,
+};
+
+/** The one that was asked for, or the demo's own: about given files, or about the examples where there are none. */
+export function chooseQuestions(
+  own: string | null,
+  { files, computes }: { files: DocumentFile[] | null; computes: boolean },
+): Question[] {
+  if (own !== null) return [{ title: 'Your question', text: own, of: 'everything', kill: false }];
   const [first, second] = files ? questionsAbout(files) : ABOUT_EXAMPLES;
   return [
     { title: 'From the documents', text: first, of: 'documents', kill: false },
     { title: 'Three tool calls at once', text: ZONES, of: 'tools', kill: false },
     { title: 'Worker killed in mid-answer', text: second, of: 'documents', kill: true },
+    ...(computes ? [COMPUTED] : []),
   ];
 }
 

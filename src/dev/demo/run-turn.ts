@@ -55,7 +55,9 @@ async function follow(
   { of, kill }: Question,
 ): Promise<{ shown: string; workerKilled: boolean }> {
   terminal.line();
-  terminal.status(of === 'tools' ? 'waiting for the model' : 'looking through the documents');
+  terminal.status(
+    of === 'tools' || of === 'sandbox' ? 'waiting for the model' : 'looking through the documents',
+  );
   const view = createTurnView(terminal);
   const takeOver = kill ? planTakeOver(stack, terminal, view) : null;
   for await (const event of stack.turnkeeper.turns.events(turnId, { signal })) {

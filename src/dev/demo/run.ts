@@ -41,7 +41,7 @@ export async function runDemo(options: DemoOptions, stage: Stage): Promise<Finis
   terminal.line();
   terminal.line(terminal.style.bold('Turnkeeper demo'));
   const board = createStartBoard(terminal);
-  const stack = await startStack({ model, dataDir: options.dataDir, resources, board, signal });
+  const stack = await startStack({ ...options, model, resources, board, signal });
   const base = baseName(folder.files, stack.embeddings);
   const turns = runTurns(options, stage, { stack, model: model.name, base, folder, board });
   return { stack, base, turns: await Promise.race([turns, stack.workers.failure]) };
@@ -61,7 +61,8 @@ async function runTurns(
   { stack, model, base, folder, board }: Scene,
 ): Promise<TurnRecord[]> {
   const files = await fillKnowledgeBase(stack, folder, { base, board, signal });
-  const questions = chooseQuestions(options.question, options.docs === null ? null : files);
+  const about = { files: options.docs === null ? null : files, computes: stack.computes };
+  const questions = chooseQuestions(options.question, about);
   terminal.line();
   const turns: TurnRecord[] = [];
   for (const question of questions) {

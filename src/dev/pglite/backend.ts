@@ -1,6 +1,6 @@
 /** Messages of the backend half of PostgreSQL's wire protocol that the server itself writes. */
 
-function message(type: string, body: Buffer): Buffer {
+export function message(type: string, body: Buffer): Buffer {
   const header = Buffer.alloc(5);
   header.write(type, 0, 'latin1');
   header.writeUInt32BE(4 + body.length, 1);
@@ -22,6 +22,11 @@ export const SYNC = message('S', Buffer.alloc(0));
  * more input and exit.
  */
 export const COPY_FAIL = message('f', Buffer.from('not served by the embedded database\0'));
+
+/** Close, of a prepared statement. */
+export function closeStatement(name: string): Buffer {
+  return message('C', Buffer.from(`S${name}\0`));
+}
 
 export function simpleQuery(sql: string): Buffer {
   return message('Q', Buffer.from(`${sql}\0`));

@@ -1,4 +1,5 @@
 import { COPY_FAIL } from './backend.ts';
+import type { OwnStatements } from './statements.ts';
 
 /** What a client asked for, cut so that each unit can run without another client's messages in between. */
 export type FrontendEvent =
@@ -20,11 +21,16 @@ const CANCEL_REQUEST = 80877102;
  * objects of the session until Sync, so they are held back and handed over together.
  */
 export class FrontendParser {
+  readonly #statements: OwnStatements;
   #pieces: Buffer[] = [];
   #length = 0;
   #wanted = 0;
   #started = false;
   #unit: Buffer[] = [];
+
+  constructor(statements: OwnStatements) {
+    this.#statements = statements;
+  }
 
   /** Throws when the bytes cannot be PostgreSQL's protocol. */
   push(data: Buffer): FrontendEvent[] {
@@ -76,7 +82,7 @@ export class FrontendParser {
   #readMessage(message: Buffer): FrontendEvent | null {
     const type = String.fromCharCode(message[0] ?? 0);
     if (type === 'X') return { kind: 'terminate' };
-    this.#unit.push(message);
+    this.#unit.push(this.#statements.rename(message));
     if (type === 'Q') this.#unit.push(COPY_FAIL);
     if (!'QSFH'.includes(type)) return null;
     const bytes = Buffer.concat(this.#unit);

@@ -5,6 +5,7 @@ import { ENCRYPTION_REFUSED, fatal } from './backend.ts';
 import { FrontendParser } from './frontend.ts';
 import type { FrontendEvent } from './frontend.ts';
 import { shareSession } from './session.ts';
+import { OwnStatements } from './statements.ts';
 import type { Session, SessionClient } from './session.ts';
 
 const HOST = '127.0.0.1';
@@ -28,7 +29,11 @@ export async function servePglite(
     onBroken: options.onBroken,
   });
   const clients = new Set<SessionClient>();
-  const server = createServer({ noDelay: true }, (socket) => connect(socket, session, clients));
+  let connections = 0;
+  const server = createServer({ noDelay: true }, (socket) => {
+    connections += 1;
+    connect(socket, { session, clients, statements: new OwnStatements(connections) });
+  });
   await listen(server, options.port);
   return {
     port: (server.address() as AddressInfo).port,
@@ -51,8 +56,14 @@ function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-function connect(socket: Socket, session: Session, clients: Set<SessionClient>): void {
-  const parser = new FrontendParser();
+interface Connection {
+  session: Session;
+  clients: Set<SessionClient>;
+  statements: OwnStatements;
+}
+
+function connect(socket: Socket, { session, clients, statements }: Connection): void {
+  const parser = new FrontendParser(statements);
   const client: SessionClient = {
     send: (bytes) => void socket.write(bytes),
     end: (bytes) => {
@@ -74,8 +85,13 @@ function connect(socket: Socket, session: Session, clients: Set<SessionClient>):
   socket.on('close', () => {
     clients.delete(client);
     session.leave(client);
+    const farewell = statements.farewell();
+    if (farewell) session.submit(NOBODY, { bytes: farewell, synced: true });
   });
 }
+
+/** In line for what the server itself wants of the session. */
+const NOBODY: SessionClient = { send: () => undefined, end: () => undefined };
 
 function answer(
   event: FrontendEvent,

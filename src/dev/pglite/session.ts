@@ -27,7 +27,8 @@ export interface Session {
 /**
  * PGlite is one PostgreSQL session. This shares it between connections: a client has the session to itself from its
  * first message up to the ReadyForQuery that says it is out of any transaction; the others wait in line. Everything
- * that belongs to a session (settings, prepared statements with a name, session advisory locks) is therefore shared.
+ * that belongs to a session (settings, session advisory locks) is therefore shared; prepared statements are told apart
+ * by name before they come here.
  *
  * A client that is idle inside a transaction for `idleInTransactionMs` is thrown out, because it holds up everybody.
  * `onBroken` is called when PGlite stopped in the middle of a request: the process cannot go on.

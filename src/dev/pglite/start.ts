@@ -14,6 +14,7 @@ const STDERR_KEPT = 2_000;
 export interface RunningPglite {
   /** Connection string for `pg`. */
   url: string;
+  pid: number;
   /** Closes the database and waits until its process is gone. */
   stop(): Promise<void>;
 }
@@ -28,7 +29,7 @@ export async function startPglite(options: { dataDir: string | null }): Promise<
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const url = await firstLine(child);
-  return { url, stop: () => stop(child) };
+  return { url, pid: child.pid ?? 0, stop: () => stop(child) };
 }
 
 /** Runs from the sources under tsx, and from the build without. */
