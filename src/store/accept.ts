@@ -1,12 +1,12 @@
 import { TURN_LIMIT_DEFAULTS } from '../contracts/assistant.ts';
 import type { Item } from '../contracts/json.ts';
-import type { Accepted, AcceptTurn, Assistant } from '../contracts/store.ts';
+import type { Accepted, AcceptTurn, Assistant, NewEvent, Turn } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import { findAssistant } from './assistants.ts';
 import { conversationNotFound } from './conversations.ts';
 import type { Database, Queryable } from './database.ts';
 import { claimKey, resourceId } from './keys.ts';
-import { findTurn, findTurnWithInput } from './turn-rows.ts';
+import { findTurnWithInput, toTurn, turnNotFound, type TurnRow } from './turn-rows.ts';
 
 /** Carries the holder out of the transaction that it rolls back, the key included. */
 class Busy extends Error {
@@ -39,34 +39,28 @@ async function accept(tx: Queryable, tenant: string, request: AcceptTurn): Promi
   if (!(await claimKey(tx, { tenant, scope, key: request.key, id: turnId }))) {
     return { kind: 'repeated', ...(await findTurnWithInput(tx, tenant, turnId)) };
   }
-  const conversation = await lockConversation(tx, tenant, request);
-  const assistant = await findAssistant(tx, tenant, request.assistantId, request.assistantVersion);
-  const input = turnInput(tenant, turnId, request.conversationId, assistant, conversation.now_ms);
-  await insertTurn(tx, input);
-  await insertItems(tx, input, conversation.next_position, request.items);
-  await insertStartedEvent(tx, input);
-  return { kind: 'accepted', turn: await findTurn(tx, tenant, turnId), input };
+  const [nowMs, assistant] = await Promise.all([
+    lockConversation(tx, tenant, request),
+    findAssistant(tx, tenant, request.assistantId, request.assistantVersion),
+  ]);
+  const input = turnInput(tenant, turnId, request.conversationId, assistant, nowMs);
+  return { kind: 'accepted', turn: await insertTurn(tx, input, request.items), input };
 }
 
-interface LockedConversation {
-  active_turn: string | null;
-  next_position: number;
-  now_ms: number;
-}
-
+/** Answers the time, by the clock that deadlines are measured with. */
 async function lockConversation(
   tx: Queryable,
   tenant: string,
   { conversationId }: AcceptTurn,
-): Promise<LockedConversation> {
-  const [row] = await tx.query<LockedConversation>(
-    `SELECT active_turn, next_position, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
+): Promise<number> {
+  const [row] = await tx.query<{ active_turn: string | null; now_ms: number }>(
+    `SELECT active_turn, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
      FROM turnkeeper.conversations WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
     [tenant, conversationId],
   );
   if (!row) throw conversationNotFound(conversationId);
   if (row.active_turn) throw new Busy(row.active_turn);
-  return row;
+  return row.now_ms;
 }
 
 function turnInput(
@@ -90,61 +84,52 @@ function turnInput(
   };
 }
 
-async function insertTurn(tx: Queryable, input: TurnInput): Promise<void> {
-  await tx.query(
-    `INSERT INTO turnkeeper.turns (id, tenant, conversation_id, assistant_id, assistant_version, state, status,
-       workflow_input, deadline, accepted_at)
-     VALUES ($1, $2, $3, $4, $5, 'accepted', 'in_progress', $6, to_timestamp($7::double precision / 1000), now())`,
+/** The turn, its hold on the conversation, its items and its first event. */
+async function insertTurn(tx: Queryable, input: TurnInput, items: Item[]): Promise<Turn> {
+  const { turnId, conversationId, assistant } = input;
+  const [row] = await tx.query<TurnRow>(
+    `WITH turn AS (
+       INSERT INTO turnkeeper.turns (id, tenant, conversation_id, assistant_id, assistant_version, state, status,
+         workflow_input, deadline, accepted_at)
+       VALUES ($1, $2, $3, $4, $5, 'accepted', 'in_progress', $6, to_timestamp($7::double precision / 1000), now())
+       RETURNING *
+     ), conversation AS (
+       UPDATE turnkeeper.conversations
+       SET active_turn = $1, next_position = next_position + cardinality($8::text[]) WHERE id = $3
+       RETURNING id, next_position - cardinality($8::text[]) AS first
+     ), items AS (
+       INSERT INTO turnkeeper.items (conversation_id, position, turn_id, type, item)
+       SELECT c.id, c.first + i.n - 1, $1, i.type, i.item
+       FROM conversation c, unnest($8::text[], $9::json[]) WITH ORDINALITY AS i (type, item, n)
+     ), sequence AS (
+       INSERT INTO turnkeeper.event_sequences (turn_id, next_seq) VALUES ($1, 2)
+     ), event AS (
+       INSERT INTO turnkeeper.events (turn_id, seq, event) VALUES ($1, 1, $10)
+     )
+     SELECT * FROM turn`,
     [
-      input.turnId,
+      turnId,
       input.tenant,
-      input.conversationId,
-      input.assistant.id,
-      input.assistant.version,
+      conversationId,
+      assistant.id,
+      assistant.version,
       JSON.stringify(input),
       input.deadlineMs,
-    ],
-  );
-}
-
-async function insertItems(
-  tx: Queryable,
-  input: TurnInput,
-  first: number,
-  items: Item[],
-): Promise<void> {
-  await tx.query(
-    `INSERT INTO turnkeeper.items (conversation_id, position, turn_id, type, item)
-     SELECT $1, $2::bigint + i.n - 1, $3, i.type, i.item
-     FROM unnest($4::text[], $5::json[]) WITH ORDINALITY AS i (type, item, n)`,
-    [
-      input.conversationId,
-      first,
-      input.turnId,
       items.map((item) => item.type),
       items.map((item) => JSON.stringify(item)),
+      JSON.stringify(startedEvent(input)),
     ],
   );
-  await tx.query(
-    'UPDATE turnkeeper.conversations SET active_turn = $2, next_position = next_position + $3 WHERE id = $1',
-    [input.conversationId, input.turnId, items.length],
-  );
+  if (!row) throw turnNotFound(turnId);
+  return toTurn(row);
 }
 
-async function insertStartedEvent(tx: Queryable, input: TurnInput): Promise<void> {
-  const { turnId, conversationId, assistant } = input;
-  const event = {
+function startedEvent({ turnId, conversationId, assistant }: TurnInput): NewEvent {
+  return {
     type: 'turn.started',
     turn_id: turnId,
     conversation_id: conversationId,
     assistant_id: assistant.id,
     assistant_version: assistant.version,
   };
-  await tx.query('INSERT INTO turnkeeper.event_sequences (turn_id, next_seq) VALUES ($1, 2)', [
-    turnId,
-  ]);
-  await tx.query('INSERT INTO turnkeeper.events (turn_id, seq, event) VALUES ($1, 1, $2)', [
-    turnId,
-    JSON.stringify(event),
-  ]);
 }

@@ -2,13 +2,13 @@ import { StepRefused, StoreUnavailable } from '../contracts/store.ts';
 import type { Appender, EventBatch, EventStore, NewEvent, StepRef } from '../contracts/store.ts';
 import { PendingEvents } from './pending.ts';
 
-const INTERVAL_MS = 25;
+const INTERVAL_MS = 50;
 const RETRY_MS = 250;
 /** Longer than this without the database, and the attempts give up; others begin when it is back. */
 const GIVE_UP_MS = 60_000;
 
 /**
- * Writes the events of all steps of this process in one statement every 25 ms, the first of a step at once.
+ * Writes the events of all steps of this process in one statement every 50 ms, the first delta of a step at once.
  * A statement whose answer was lost is repeated; the store takes no batch twice.
  */
 export function createAppender(events: EventStore): Appender {
@@ -16,10 +16,8 @@ export function createAppender(events: EventStore): Appender {
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> | undefined;
 
-  function schedule(delayMs: number): void {
-    if (delayMs === 0) clearTimeout(timer);
-    else if (timer) return;
-    timer = setTimeout(() => void write(), delayMs);
+  function schedule(): void {
+    timer ??= setTimeout(() => void write(), INTERVAL_MS);
   }
 
   /** One write at a time; a second caller waits for the first and then writes what is left. */
@@ -31,7 +29,7 @@ export function createAppender(events: EventStore): Appender {
     if (batches.length === 0) return;
     writing = writeBatches(batches).finally(() => {
       writing = undefined;
-      if ([...steps.values()].some((pending) => pending.hasEvents())) schedule(INTERVAL_MS);
+      if ([...steps.values()].some((pending) => pending.hasEvents())) schedule();
     });
     await writing;
   }
@@ -93,9 +91,9 @@ export function createAppender(events: EventStore): Appender {
 
   return {
     append(ref, event) {
-      const pending = pendingOf(ref);
-      pending.add(event);
-      schedule(pending.isFirst() ? 0 : INTERVAL_MS);
+      // In a microtask, so that what comes at the same time goes together.
+      if (pendingOf(ref).add(event)) queueMicrotask(() => void write());
+      else schedule();
     },
     async take(ref): Promise<NewEvent[]> {
       const pending = pendingOf(ref);

@@ -4,6 +4,7 @@ import type {
   Conversation,
   ConversationItem,
   ConversationStore,
+  ConversationSummary,
   RequestKey,
 } from '../contracts/store.ts';
 import type { Database, Queryable } from './database.ts';
@@ -11,13 +12,18 @@ import { claimKey, resourceId } from './keys.ts';
 import { readPage } from './pages.ts';
 import { findTurn } from './turn-rows.ts';
 
-interface ConversationRow {
+interface ConversationRow extends SummaryColumns {
   number: number;
   id: string;
   end_user: string | null;
   metadata: JsonObject;
   active_turn: string | null;
   created_at: Date;
+}
+
+export interface SummaryColumns {
+  summary: string | null;
+  summary_through: number;
 }
 
 export interface ItemRow {
@@ -103,8 +109,13 @@ function toConversation(row: ConversationRow): Conversation {
     endUser: row.end_user,
     metadata: row.metadata,
     activeTurn: row.active_turn,
+    summary: toSummary(row),
     createdAt: row.created_at,
   };
+}
+
+export function toSummary(row: SummaryColumns): ConversationSummary | null {
+  return row.summary === null ? null : { text: row.summary, through: row.summary_through };
 }
 
 export function toItem(row: ItemRow): ConversationItem {

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { StoreUnavailable } from '../contracts/store.ts';
+import { createPreparation, type Preparation } from './prepared.ts';
 
 export interface Queryable {
   query<Row>(sql: string, params?: unknown[]): Promise<Row[]>;
@@ -30,14 +31,18 @@ export function openDatabase({ connectionString, poolSize }: DatabaseOptions): D
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
+    // What is asked before an answer has come is sent at once: a transaction waits only for what it has to know.
+    pipeline: true,
     application_name: 'turnkeeper',
     types: numbersForBigints(),
   });
   // An idle connection that breaks is replaced by the pool; the next query tells whether the database is away.
   pool.on('error', () => undefined);
+  const preparation = createPreparation();
+  const attempt = <T>(work: () => Promise<T>) => translated(() => preparation.retrying(work));
   return {
-    query: (sql, params) => translated(() => run(pool, sql, params)),
-    transaction: (work) => translated(() => inTransaction(pool, work)),
+    query: (sql, params) => attempt(() => run(pool, preparation, sql, params)),
+    transaction: (work) => attempt(() => inTransaction(pool, preparation, work)),
     close: () => pool.end(),
   };
 }
@@ -51,25 +56,35 @@ function numbersForBigints(): pg.TypeOverrides {
 
 async function run<Row>(
   client: pg.Pool | pg.PoolClient,
+  preparation: Preparation,
   sql: string,
   params: unknown[] = [],
 ): Promise<Row[]> {
   // A parameterless query may hold several statements, as migrations do.
-  const result = params.length > 0 ? await client.query(sql, params) : await client.query(sql);
+  const statement = params.length > 0 ? preparation.statement(sql, params) : sql;
+  const result = await client.query(statement);
   return (result as { rows?: Row[] }).rows ?? [];
 }
 
-async function inTransaction<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  pool: pg.Pool,
+  preparation: Preparation,
+  work: (tx: Queryable) => Promise<T>,
+): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await once(pool, work);
+      return await once(pool, preparation, work);
     } catch (error) {
       if (!lostToAnother(error) || attempt === DEADLOCK_RETRIES) throw error;
     }
   }
 }
 
-async function once<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Promise<T> {
+async function once<T>(
+  pool: pg.Pool,
+  preparation: Preparation,
+  work: (tx: Queryable) => Promise<T>,
+): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   const remember = (error: Error) => {
@@ -77,8 +92,10 @@ async function once<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Prom
   };
   client.on('error', remember);
   try {
-    await client.query(BEGIN);
-    const result = await work({ query: (sql, params) => run(client, sql, params) });
+    const begun = client.query(BEGIN);
+    const result = await work({
+      query: (sql, params) => after(begun, run(client, preparation, sql, params)),
+    });
     await client.query('COMMIT');
     return result;
   } catch (error) {
@@ -89,6 +106,12 @@ async function once<T>(pool: pg.Pool, work: (tx: Queryable) => Promise<T>): Prom
     client.off('error', remember);
     client.release(broken);
   }
+}
+
+/** Nothing is asked on the strength of an answer from outside a transaction that could not begin. */
+async function after<T>(begun: Promise<unknown>, answer: Promise<T>): Promise<T> {
+  const [, result] = await Promise.all([begun, answer]);
+  return result;
 }
 
 function sqlState(error: unknown): string | undefined {

@@ -1,6 +1,13 @@
-import type { EventBatch, EventStore, NewEvent, StepRef, TurnEvent } from '../contracts/store.ts';
+import type {
+  EventBatch,
+  EventsRead,
+  EventStore,
+  NewEvent,
+  StepRef,
+  TurnEvent,
+} from '../contracts/store.ts';
 import type { Database, Queryable } from './database.ts';
-import { findTurn } from './turn-rows.ts';
+import { turnNotFound } from './turn-rows.ts';
 
 interface EventRow {
   seq: number;
@@ -9,7 +16,7 @@ interface EventRow {
   created_at: Date;
 }
 
-export function eventStore(db: Database): EventStore {
+export function eventStore(db: Database): Omit<EventStore, 'watch'> {
   return {
     append: (batches) => appendBatches(db, batches),
     async appended({ tenant, turnId, step, fence }) {
@@ -21,17 +28,29 @@ export function eventStore(db: Database): EventStore {
       );
       return row?.appended ?? null;
     },
-    async read(tenant, turnId, { after, limit }) {
-      const rows = await db.query<EventRow>(
-        `SELECT e.seq, e.step_key, e.event, e.created_at
-         FROM turnkeeper.events e JOIN turnkeeper.turns t ON t.id = e.turn_id
-         WHERE t.tenant = $1 AND e.turn_id = $2 AND e.seq > $3 ORDER BY e.seq LIMIT $4`,
-        [tenant, turnId, after, limit],
-      );
-      if (rows.length === 0) await findTurn(db, tenant, turnId);
-      return rows.map(toEvent);
-    },
+    read: (tenant, turnId, range) => readEvents(db, tenant, turnId, range),
   };
+}
+
+/** One statement, for readers look often: what it finds and whether the turn has ended belong together. */
+async function readEvents(
+  db: Queryable,
+  tenant: string,
+  turnId: string,
+  { after, limit }: { after: number; limit: number },
+): Promise<EventsRead> {
+  const rows = await db.query<{ state: string } & (EventRow | { seq: null })>(
+    `SELECT t.state, e.seq, e.step_key, e.event, e.created_at
+     FROM turnkeeper.turns t LEFT JOIN LATERAL (
+       SELECT * FROM turnkeeper.events WHERE turn_id = t.id AND seq > $3 ORDER BY seq LIMIT $4
+     ) e ON true
+     WHERE t.tenant = $1 AND t.id = $2 ORDER BY e.seq`,
+    [tenant, turnId, after, limit],
+  );
+  const [first] = rows;
+  if (!first) throw turnNotFound(turnId);
+  const events = rows.flatMap((row) => (row.seq === null ? [] : toEvent(row)));
+  return { events, sealed: first.state === 'sealed' };
 }
 
 async function appendBatches(db: Queryable, batches: EventBatch[]): Promise<StepRef[]> {
@@ -62,19 +81,18 @@ export async function appendInTransaction(
   events: NewEvent[],
 ): Promise<number> {
   const [row] = await tx.query<{ last: number }>(
-    `UPDATE turnkeeper.event_sequences SET next_seq = next_seq + $2 WHERE turn_id = $1
-     RETURNING next_seq - 1 AS last`,
-    [turnId, events.length],
+    `WITH sequence AS (
+       UPDATE turnkeeper.event_sequences SET next_seq = next_seq + cardinality($3::json[]) WHERE turn_id = $1
+       RETURNING next_seq - 1 AS last
+     ), inserted AS (
+       INSERT INTO turnkeeper.events (turn_id, seq, step_key, event)
+       SELECT $1, last - cardinality($3::json[]) + e.n, $2, e.event
+       FROM sequence, unnest($3::json[]) WITH ORDINALITY AS e (event, n)
+     )
+     SELECT last FROM sequence`,
+    [turnId, step, events.map((event) => JSON.stringify(event))],
   );
-  const last = row?.last ?? 0;
-  if (events.length > 0) {
-    await tx.query(
-      `INSERT INTO turnkeeper.events (turn_id, seq, step_key, event)
-       SELECT $1, $2::bigint + e.n, $3, e.event FROM unnest($4::json[]) WITH ORDINALITY AS e (event, n)`,
-      [turnId, last - events.length, step, events.map((event) => JSON.stringify(event))],
-    );
-  }
-  return last;
+  return row?.last ?? 0;
 }
 
 /** Events of one step after a number, in order. */

@@ -11,7 +11,7 @@ import type {
   StepStatus,
 } from '../contracts/store.ts';
 import type { ToolOutcome, ToolPolicy } from '../contracts/turn.ts';
-import type { Queryable } from './database.ts';
+import type { Database, Queryable } from './database.ts';
 import { appendInTransaction } from './events.ts';
 
 export interface StepRow {
@@ -29,6 +29,8 @@ export interface StepRow {
   tool_name: string | null;
   policy: ToolPolicy | null;
   outcome: ToolOutcome | null;
+  /** The tool can undo what it did. False once it is known that it did nothing. */
+  compensable: boolean;
   result: Json;
   error: StepFailure | null;
   started_at: Date;
@@ -36,30 +38,45 @@ export interface StepRow {
 }
 
 /** Begins a step, or takes it over from an earlier attempt, or hands back what it came to. */
-export async function beginStep(tx: Queryable, step: BeginStep): Promise<BegunStep> {
-  await lockOpenTurn(tx, step);
-  await requireSettled(tx, step);
-  await insertIfMissing(tx, step);
-  const row = await lockStep(tx, step);
+export async function beginStep(db: Database, step: BeginStep): Promise<BegunStep> {
+  if (await insertStep(db, step)) return { state: 'open', earlierAttempts: 0 };
+  return db.transaction(async (tx) => {
+    await lockOpenTurn(tx, step);
+    await requireSettled(tx, step);
+    return takeStep(tx, step);
+  });
+}
+
+/** Hands a step that is there to this attempt, or hands back what it came to. */
+export async function takeStep(tx: Queryable, ref: StepRef): Promise<BegunStep> {
+  const row = await lockStep(tx, ref);
   if (row.status === 'completed' || row.status === 'failed') {
     return { state: 'settled', status: row.status, result: row.result, error: row.error };
   }
-  if (isOlder(step.fence, row)) throw fenced(step);
-  await takeOver(tx, step, row);
+  if (row.status === 'closed') throw turnSealed(ref);
+  if (isOlder(ref.fence, row)) throw fenced(ref);
+  await takeOver(tx, ref, row);
   return { state: 'open', earlierAttempts: row.attempts };
 }
 
-async function lockOpenTurn(tx: Queryable, { tenant, turnId }: StepRef): Promise<void> {
+async function lockOpenTurn(tx: Queryable, ref: StepRef): Promise<void> {
   const [turn] = await tx.query<{ state: string }>(
     'SELECT state FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR SHARE',
-    [tenant, turnId],
+    [ref.tenant, ref.turnId],
   );
-  if (!turn) throw new StepRefused('turn_not_found', `The store has no turn ${turnId}.`);
-  if (turn.state === 'sealed') throw new StepRefused('turn_sealed', `Turn ${turnId} has ended.`);
+  if (!turn) throw new StepRefused('turn_not_found', `The store has no turn ${ref.turnId}.`);
+  if (turn.state === 'sealed') throw turnSealed(ref);
+}
+
+function turnSealed({ turnId }: StepRef): StepRefused {
+  return new StepRefused('turn_sealed', `Turn ${turnId} has ended.`);
 }
 
 /** What Temporal says is done must be in the store, or the store was restored from an older backup. */
-async function requireSettled(tx: Queryable, { turnId, step, after }: BeginStep): Promise<void> {
+export async function requireSettled(
+  tx: Queryable,
+  { turnId, step, after }: StepRef & { after: string[] },
+): Promise<void> {
   if (after.length === 0) return;
   const settled = await tx.query(
     `SELECT 1 FROM turnkeeper.steps
@@ -73,23 +90,44 @@ async function requireSettled(tx: Queryable, { turnId, step, after }: BeginStep)
   );
 }
 
-async function insertIfMissing(tx: Queryable, step: BeginStep): Promise<void> {
+/**
+ * Most steps begin once: in one statement, under the turn's lock. Answers false, and has changed nothing, when the step
+ * is there already or may not begin.
+ */
+async function insertStep(db: Queryable, step: BeginStep): Promise<boolean> {
   const respond = step.kind === 'respond' ? step : undefined;
   const tool = step.kind === 'tool' ? step : undefined;
-  await tx.query(
-    `INSERT INTO turnkeeper.steps (turn_id, key, kind, status, model, follows, call_id, tool_name, policy)
-     VALUES ($1, $2, $3, 'open', $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+  const inserted = await db.query(
+    `WITH turn AS (
+       SELECT id, state FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR SHARE
+     ), settled AS (
+       SELECT count(*) FROM turnkeeper.steps
+       WHERE turn_id = $2 AND key = ANY ($6::text[]) AND status IN ('completed', 'failed')
+     )
+     INSERT INTO turnkeeper.steps (turn_id, key, kind, status, fence_ms, fence_attempt, attempts, base_event,
+       model, follows, call_id, tool_name, policy, compensable, timeout_ms)
+     SELECT turn.id, $3, $7, 'open', $4, $5, 1, sequence.next_seq - 1, $8, $9, $10, $11, $12, $13, $14
+     FROM turn JOIN turnkeeper.event_sequences sequence ON sequence.turn_id = turn.id, settled
+     WHERE turn.state <> 'sealed' AND settled.count = cardinality($6::text[])
+     ON CONFLICT DO NOTHING RETURNING 1`,
     [
+      step.tenant,
       step.turnId,
       step.step,
+      step.fence.scheduledMs,
+      step.fence.attempt,
+      step.after,
       step.kind,
       respond?.model ?? null,
       respond?.follows ? JSON.stringify(respond.follows) : null,
       tool?.callId ?? null,
       tool?.name ?? null,
       tool?.policy ?? null,
+      tool?.compensable ?? false,
+      tool?.timeoutMs ?? null,
     ],
   );
+  return inserted.length > 0;
 }
 
 async function lockStep(tx: Queryable, { tenant, turnId, step }: StepRef): Promise<StepRow> {
@@ -111,13 +149,13 @@ function isOlder(fence: Fence, row: StepRow): boolean {
 }
 
 /** Raises the fence. What an earlier attempt of a model call has shown is taken back in the same transaction. */
-async function takeOver(tx: Queryable, step: BeginStep, row: StepRow): Promise<void> {
-  const rewind = step.kind === 'respond' && row.appended > 0 ? [rewindTo(row.base_event)] : [];
-  const base = await appendInTransaction(tx, step.turnId, null, rewind);
+async function takeOver(tx: Queryable, { turnId, fence }: StepRef, row: StepRow): Promise<void> {
+  const rewind = row.kind === 'respond' && row.appended > 0 ? [rewindTo(row.base_event)] : [];
+  const base = await appendInTransaction(tx, turnId, null, rewind);
   await tx.query(
     `UPDATE turnkeeper.steps SET fence_ms = $3, fence_attempt = $4, attempts = attempts + 1, appended = 0,
        base_event = $5 WHERE turn_id = $1 AND key = $2`,
-    [step.turnId, step.step, step.fence.scheduledMs, step.fence.attempt, base],
+    [turnId, row.key, fence.scheduledMs, fence.attempt, base],
   );
 }
 
@@ -136,8 +174,7 @@ export function fenced(ref: StepRef): StepRefused {
 export async function holdStep(tx: Queryable, ref: StepRef): Promise<StepRow | null> {
   const row = await lockStep(tx, ref);
   const mine = row.fence_ms === ref.fence.scheduledMs && row.fence_attempt === ref.fence.attempt;
-  if (row.status === 'closed')
-    throw new StepRefused('turn_sealed', `Turn ${ref.turnId} has ended.`);
+  if (row.status === 'closed') throw turnSealed(ref);
   if (!mine) throw fenced(ref);
   return row.status === 'open' ? row : null;
 }

@@ -29,6 +29,40 @@ interface CallRow {
 /** A token of running text is about four characters; only used for calls whose real usage never arrived. */
 const CHARACTERS_PER_TOKEN = 4;
 
+/**
+ * The intent of a step's first call, in one statement, under the step's lock. Answers null, and has changed nothing,
+ * when there was a call before or the attempt does not hold the step.
+ */
+export async function insertFirstIntent(
+  db: Queryable,
+  ref: StepRef,
+  call: { model: string; inputTokens: number },
+): Promise<string | null> {
+  const id = v7();
+  const inserted = await db.query(
+    `WITH step AS (
+       SELECT s.* FROM turnkeeper.steps s JOIN turnkeeper.turns t ON t.id = s.turn_id
+       WHERE t.tenant = $2 AND s.turn_id = $3 AND s.key = $4 FOR NO KEY UPDATE OF s
+     )
+     INSERT INTO turnkeeper.model_calls (id, turn_id, step_key, model, state, base_event, input_tokens)
+     SELECT $1, turn_id, key, $7, 'intent', base_event + appended, $8 FROM step
+     WHERE status = 'open' AND fence_ms = $5 AND fence_attempt = $6 AND NOT EXISTS (
+       SELECT 1 FROM turnkeeper.model_calls WHERE turn_id = $3 AND step_key = $4)
+     RETURNING 1`,
+    [
+      id,
+      ref.tenant,
+      ref.turnId,
+      ref.step,
+      ref.fence.scheduledMs,
+      ref.fence.attempt,
+      call.model,
+      call.inputTokens,
+    ],
+  );
+  return inserted.length > 0 ? id : null;
+}
+
 /** The intent goes into the database before the create goes out: a call that was sent is always known. */
 export async function insertIntent(
   tx: Queryable,
@@ -44,8 +78,15 @@ export async function insertIntent(
   return id;
 }
 
-/** Nobody waits for these calls any more. What they cost is estimated: their input plus the deltas that were stored. */
-export async function abandonCalls(tx: Queryable, turnId: string, step?: string): Promise<void> {
+/**
+ * Nobody waits for these calls any more. What they cost is estimated: their input plus the deltas that were stored.
+ * Answers the model of each.
+ */
+export async function abandonCalls(
+  tx: Queryable,
+  turnId: string,
+  step?: string,
+): Promise<string[]> {
   const calls = await tx.query<CallRow>(
     `SELECT * FROM turnkeeper.model_calls
      WHERE turn_id = $1 AND ($2::text IS NULL OR step_key = $2) AND state = 'intent'`,
@@ -58,6 +99,7 @@ export async function abandonCalls(tx: Queryable, turnId: string, step?: string)
       [call.id, output],
     );
   }
+  return calls.map(({ model }) => model);
 }
 
 async function estimateOutput(tx: Queryable, turnId: string, call: CallRow): Promise<number> {

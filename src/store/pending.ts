@@ -9,6 +9,8 @@ export class PendingEvents {
   /** The events of the batch that is being written; kept until the store confirms them. */
   #sending: NewEvent[] = [];
   #appended = 0;
+  /** Kinds of deltas that there were. */
+  readonly #shown = new Set<string>();
 
   constructor(ref: StepRef) {
     this.#ref = ref;
@@ -19,13 +21,13 @@ export class PendingEvents {
     return this.#lost.signal;
   }
 
-  add(event: NewEvent): void {
+  /** Queues it; answers whether a reader waits for it: the first delta of its kind. */
+  add(event: NewEvent): boolean {
     this.throwIfLost();
     this.#queue.push(event);
-  }
-
-  isFirst(): boolean {
-    return this.#appended === 0 && this.#sending.length === 0;
+    if (!event.type.endsWith('.delta') || this.#shown.has(event.type)) return false;
+    this.#shown.add(event.type);
+    return true;
   }
 
   hasEvents(): boolean {

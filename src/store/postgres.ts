@@ -9,6 +9,7 @@ import { documentStore } from './documents.ts';
 import { eventStore } from './events.ts';
 import { fileStore } from './files.ts';
 import { migrate } from './migrate.ts';
+import { announcing } from './news.ts';
 import { stepStore } from './steps.ts';
 import { summaryStore } from './summaries.ts';
 import { sweepQueries } from './sweep.ts';
@@ -23,7 +24,7 @@ export async function openStore(options: DatabaseOptions): Promise<Store> {
     await db.close();
     throw error instanceof TurnkeeperError ? error : unusable(options, error);
   }
-  return {
+  return announcing({
     assistants: assistantStore(db),
     conversations: conversationStore(db),
     turns: turnStore(db),
@@ -35,7 +36,7 @@ export async function openStore(options: DatabaseOptions): Promise<Store> {
     summaries: summaryStore(db),
     sweep: sweepQueries(db),
     close: () => db.close(),
-  };
+  });
 }
 
 /** At start whatever the database refuses is told as what it is: not to be worked with as it stands. */

@@ -1,28 +1,36 @@
 import { foldPartialAnswer } from '../conversation/fold.ts';
 import { openCallOutput } from '../conversation/tool-output.ts';
 import type { Item } from '../contracts/json.ts';
-import type { Sealed, StepFailure } from '../contracts/store.ts';
+import type { NewEvent, Sealed, StepFailure, Usage } from '../contracts/store.ts';
 import type { Ending, FinalStatus, TurnInput } from '../contracts/turn.ts';
+import { UNDOABLE } from './compensations.ts';
 import type { Queryable } from './database.ts';
 import { appendInTransaction, readStepEvents } from './events.ts';
 import type { StepRow } from './ledger.ts';
 import { abandonCalls, readUsage } from './model-calls.ts';
 import { insertOutput, insertToolOutput, reservePositions } from './settle.ts';
+import { OUTGROWN } from './summaries.ts';
 import { turnNotFound } from './turn-rows.ts';
 
-interface SealRow {
+interface LockedTurn {
   conversation_id: string;
-  holds_lock: boolean;
   state: string;
   status: FinalStatus;
   reason: string | null;
   overdue: boolean;
   waiting: boolean;
+  duration_ms: number;
   next_turn: string | null;
   compensation: 'requested' | 'closed' | null;
-  /** Items have fallen out of what a model is shown and are not in the summary yet. */
+}
+
+interface LockedConversation {
+  holds_lock: boolean;
+  /** Items are to be summarized, and nobody has begun to. */
   outgrown: boolean;
 }
+
+type SealRow = LockedTurn & LockedConversation;
 
 /** The one way a turn ends; the first to come here wins, and everybody else reads how it ended. */
 export async function sealTurn(
@@ -32,21 +40,28 @@ export async function sealTurn(
   ending: Ending,
 ): Promise<Sealed | null> {
   const turn = await lockTurn(tx, tenant, turnId);
+  const durationMs = turn.duration_ms;
   if (turn.state === 'sealed') {
     const next = turn.next_turn ? await readInput(tx, turn.next_turn) : null;
     const compensating = turn.compensation === 'requested';
     const { status, reason } = turn;
-    return { status, reason, won: false, next, ...followUps(tenant, turnId, turn, compensating) };
+    const told = { status, reason, won: false, durationMs, abandonedCalls: [], next };
+    return { ...told, ...followUps(tenant, turnId, turn, compensating) };
   }
   if (ending.status === 'expired' && !turn.overdue && !turn.waiting) return null;
-  await closeOpenSteps(tx, turnId);
-  const next = turn.holds_lock ? await handOver(tx, turn.conversation_id) : null;
+  const abandonedCalls = await closeOpenSteps(tx, turnId);
+  const [next, usage] = await Promise.all([
+    turn.holds_lock ? handOver(tx, turn.conversation_id) : null,
+    readUsage(tx, turnId),
+  ]);
   const reason = 'reason' in ending ? ending.reason : null;
-  await writeEnding(tx, turnId, ending, reason, next?.turnId ?? null);
-  await appendDone(tx, turnId, ending.status, reason);
+  await Promise.all([
+    writeEnding(tx, turnId, ending, reason, next?.turnId ?? null),
+    appendInTransaction(tx, turnId, null, [doneEvent(ending.status, reason, usage)]),
+  ]);
   const compensating = ending.status === 'failed' && (await requestCompensation(tx, turnId));
-  const { status } = ending;
-  return { status, reason, won: true, next, ...followUps(tenant, turnId, turn, compensating) };
+  const told = { status: ending.status, reason, won: true, durationMs, abandonedCalls, next };
+  return { ...told, ...followUps(tenant, turnId, turn, compensating) };
 }
 
 /** What is left to be done after the turn, by workflows of their own. */
@@ -66,7 +81,7 @@ function followUps(
 async function requestCompensation(tx: Queryable, turnId: string): Promise<boolean> {
   const requested = await tx.query(
     `UPDATE turnkeeper.turns SET compensation = 'requested' WHERE id = $1 AND EXISTS (
-       SELECT 1 FROM turnkeeper.steps s WHERE s.turn_id = $1 AND s.compensable AND s.outcome = 'succeeded')
+       SELECT 1 FROM turnkeeper.steps s WHERE s.turn_id = $1 AND ${UNDOABLE})
      RETURNING 1`,
     [turnId],
   );
@@ -75,20 +90,24 @@ async function requestCompensation(tx: Queryable, turnId: string): Promise<boole
 
 /** Conversation first, then turn: the order of locks everywhere. */
 async function lockTurn(tx: Queryable, tenant: string, turnId: string): Promise<SealRow> {
-  const [conversation] = await tx.query<{ active_turn: string | null; outgrown: boolean }>(
-    `SELECT active_turn, summary_wanted > summary_through AS outgrown FROM turnkeeper.conversations
-     WHERE id = (SELECT conversation_id FROM turnkeeper.turns WHERE tenant = $1 AND id = $2) FOR NO KEY UPDATE`,
-    [tenant, turnId],
-  );
-  const [row] = await tx.query<SealRow>(
-    `SELECT conversation_id, $3::uuid = id AS holds_lock, state, status, reason, next_turn,
-       deadline <= clock_timestamp() AS overdue, status = 'requires_action' AS waiting, compensation,
-       $4::boolean AS outgrown
-     FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
-    [tenant, turnId, conversation?.active_turn ?? null, conversation?.outgrown ?? false],
-  );
-  if (!row) throw turnNotFound(turnId);
-  return row;
+  const [[conversation], [turn]] = await Promise.all([
+    tx.query<LockedConversation>(
+      `SELECT active_turn IS NOT DISTINCT FROM $2 AS holds_lock,
+         ${OUTGROWN} AND summary_wanted_at <= now() AS outgrown FROM turnkeeper.conversations
+       WHERE id = (SELECT conversation_id FROM turnkeeper.turns WHERE tenant = $1 AND id = $2) FOR NO KEY UPDATE`,
+      [tenant, turnId],
+    ),
+    tx.query<LockedTurn>(
+      `SELECT conversation_id, state, status, reason, next_turn,
+         deadline <= clock_timestamp() AS overdue, status = 'requires_action' AS waiting, compensation,
+         (extract(epoch FROM coalesce(sealed_at, now()) - coalesce(accepted_at, created_at))
+           * 1000)::float8 AS duration_ms
+       FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
+      [tenant, turnId],
+    ),
+  ]);
+  if (!conversation || !turn) throw turnNotFound(turnId);
+  return { ...turn, ...conversation };
 }
 
 async function readInput(tx: Queryable, turnId: string): Promise<TurnInput | null> {
@@ -104,16 +123,26 @@ const INTERRUPTED: StepFailure = {
   message: 'The turn ended before this step was settled.',
 };
 
-/** Nothing stays open behind a turn: what was shown becomes an item, every call gets an output, every step is closed. */
-async function closeOpenSteps(tx: Queryable, turnId: string): Promise<void> {
-  const steps = await tx.query<StepRow>(
-    `SELECT * FROM turnkeeper.steps WHERE turn_id = $1 AND status = 'open' ORDER BY key FOR NO KEY UPDATE`,
-    [turnId],
-  );
+/**
+ * Nothing stays open behind a turn: what was shown becomes an item, every call gets an output, every step is closed.
+ * Answers the models of the calls that were still under way.
+ */
+async function closeOpenSteps(tx: Queryable, turnId: string): Promise<string[]> {
+  const [steps, abandoned] = await Promise.all([
+    tx.query<StepRow>(
+      `SELECT * FROM turnkeeper.steps WHERE turn_id = $1 AND status = 'open' ORDER BY key FOR NO KEY UPDATE`,
+      [turnId],
+    ),
+    abandonCalls(tx, turnId),
+  ]);
   for (const step of steps.filter(({ kind }) => kind === 'respond'))
     await foldShown(tx, turnId, step);
   await answerOpenCalls(tx, turnId, steps);
-  await abandonCalls(tx, turnId);
+  if (steps.length > 0) await markClosed(tx, turnId);
+  return abandoned;
+}
+
+async function markClosed(tx: Queryable, turnId: string): Promise<void> {
   await tx.query(
     `UPDATE turnkeeper.steps SET status = 'closed', settled_at = now(),
        outcome = CASE WHEN kind = 'tool' THEN 'unknown' END, error = $2
@@ -151,19 +180,19 @@ async function answerOpenCalls(tx: Queryable, turnId: string, openSteps: StepRow
 /** The lock goes to the oldest queued turn, or is released. */
 async function handOver(tx: Queryable, conversationId: string): Promise<TurnInput | null> {
   const [row] = await tx.query<{ workflow_input: TurnInput }>(
-    `UPDATE turnkeeper.turns SET state = 'accepted', status = 'in_progress', accepted_at = now()
-     WHERE id = (
-       SELECT id FROM turnkeeper.turns
-       WHERE conversation_id = $1 AND state = 'queued' ORDER BY number LIMIT 1)
-     RETURNING workflow_input`,
+    `WITH next AS (
+       UPDATE turnkeeper.turns SET state = 'accepted', status = 'in_progress', accepted_at = now()
+       WHERE id = (
+         SELECT id FROM turnkeeper.turns
+         WHERE conversation_id = $1 AND state = 'queued' ORDER BY number LIMIT 1)
+       RETURNING id, workflow_input
+     ), conversation AS (
+       UPDATE turnkeeper.conversations SET active_turn = (SELECT id FROM next) WHERE id = $1
+     )
+     SELECT workflow_input FROM next`,
     [conversationId],
   );
-  const next = row?.workflow_input ?? null;
-  await tx.query('UPDATE turnkeeper.conversations SET active_turn = $2 WHERE id = $1', [
-    conversationId,
-    next?.turnId ?? null,
-  ]);
-  return next;
+  return row?.workflow_input ?? null;
 }
 
 async function writeEnding(
@@ -180,17 +209,12 @@ async function writeEnding(
   );
 }
 
-async function appendDone(
-  tx: Queryable,
-  turnId: string,
-  status: FinalStatus,
-  reason: string | null,
-): Promise<void> {
-  const { inputTokens, outputTokens, totalTokens } = await readUsage(tx, turnId);
-  const usage = {
+function doneEvent(status: FinalStatus, reason: string | null, usage: Usage): NewEvent {
+  const { inputTokens, outputTokens, totalTokens } = usage;
+  const tokens = {
     input_tokens: inputTokens,
     output_tokens: outputTokens,
     total_tokens: totalTokens,
   };
-  await appendInTransaction(tx, turnId, null, [{ type: 'turn.done', status, reason, usage }]);
+  return { type: 'turn.done', status, reason, usage: tokens };
 }

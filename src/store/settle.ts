@@ -1,13 +1,14 @@
 import type { Item, Json } from '../contracts/json.ts';
 import type { Passage } from '../contracts/retrieval.ts';
 import { StepRefused } from '../contracts/store.ts';
-import type { SettleResponse, StepFailure, StepRef } from '../contracts/store.ts';
+import type { SettleResponse, SettleTool, StepFailure, StepRef } from '../contracts/store.ts';
 import type { ToolOutcome } from '../contracts/turn.ts';
 import type { Queryable } from './database.ts';
 import { appendInTransaction } from './events.ts';
 import { holdStep, rewindTo, type StepRow } from './ledger.ts';
 import { completeCall } from './model-calls.ts';
 import { insertPassages } from './passages.ts';
+import { askForSummary } from './summaries.ts';
 
 export async function settleRetrieval(
   tx: Queryable,
@@ -26,17 +27,19 @@ export async function settleResponse(
   response: SettleResponse,
 ): Promise<void> {
   // The conversation is locked before the step, as everywhere.
-  const conversation = await reservePositions(tx, ref.turnId, response.items);
-  if (!(await holdStep(tx, ref))) return;
-  await insertOutput(tx, ref, conversation, response.items);
-  await appendInTransaction(tx, ref.turnId, ref.step, response.events);
-  if (response.usage)
-    await completeCall(tx, ref.turnId, response.usage.callId, response.usage.call);
-  await settle(tx, ref, {
-    status: 'completed',
-    result: response.reply as unknown as Json,
-    toolDefinitions: response.toolDefinitions,
-  });
+  const [conversation, step] = await Promise.all([
+    reservePositions(tx, ref.turnId, response.items),
+    holdStep(tx, ref),
+  ]);
+  if (!step) return;
+  const { items, events, usage, summarize, reply, toolDefinitions } = response;
+  await Promise.all([
+    insertOutput(tx, ref, conversation, items),
+    appendInTransaction(tx, ref.turnId, ref.step, events),
+    usage && completeCall(tx, ref.turnId, usage.callId, usage.call),
+    summarize !== null && askForSummary(tx, ref.turnId, summarize),
+    settle(tx, ref, { status: 'completed', result: reply as unknown as Json, toolDefinitions }),
+  ]);
 }
 
 export interface Positions {
@@ -92,17 +95,17 @@ function isCall(item: Item): boolean {
   return item.type === 'function_call';
 }
 
-export async function settleTool(
-  tx: Queryable,
-  ref: StepRef,
-  call: { callId: string; outcome: ToolOutcome; output: string; error: StepFailure | null },
-): Promise<void> {
-  if (!(await holdStep(tx, ref))) return;
+export async function settleTool(tx: Queryable, ref: StepRef, call: SettleTool): Promise<void> {
+  const step = await holdStep(tx, ref);
+  if (!step) return;
   await insertToolOutput(tx, ref.turnId, { ...call, step: ref.step });
+  const { outcome, effect } = call;
   await settle(tx, ref, {
-    status: call.outcome === 'succeeded' ? 'completed' : 'failed',
-    result: { outcome: call.outcome },
-    outcome: call.outcome,
+    status: outcome === 'succeeded' ? 'completed' : 'failed',
+    // Whoever undoes it needs to know what it returned, and not as the model was told.
+    result: { outcome, ...(step.compensable && effect) },
+    outcome,
+    compensable: step.compensable && (effect !== null || outcome === 'unknown'),
     error: call.error,
   });
 }
@@ -144,20 +147,21 @@ async function rewindShown(tx: Queryable, ref: StepRef, step: StepRow): Promise<
     await appendInTransaction(tx, ref.turnId, null, [rewindTo(step.base_event)]);
 }
 
-async function settle(
+export async function settle(
   tx: Queryable,
   { turnId, step }: StepRef,
   end: {
     status: 'completed' | 'failed';
     result: Json;
     outcome?: ToolOutcome;
+    compensable?: boolean;
     error?: StepFailure | null;
     toolDefinitions?: Json;
   },
 ): Promise<void> {
   await tx.query(
     `UPDATE turnkeeper.steps SET status = $3, result = $4, outcome = $5, error = $6, tool_definitions = $7,
-       settled_at = now() WHERE turn_id = $1 AND key = $2`,
+       compensable = $8, settled_at = now() WHERE turn_id = $1 AND key = $2`,
     [
       turnId,
       step,
@@ -166,6 +170,7 @@ async function settle(
       end.outcome ?? null,
       end.error ? JSON.stringify(end.error) : null,
       end.toolDefinitions ? JSON.stringify(end.toolDefinitions) : null,
+      end.compensable ?? false,
     ],
   );
 }

@@ -1,26 +1,32 @@
 import type { AssistantDefinition } from '../contracts/assistant.ts';
 import type { Item } from '../contracts/json.ts';
 import { StepRefused } from '../contracts/store.ts';
-import type { StepRef, StepStore, ToolCall, TurnContext } from '../contracts/store.ts';
-import { toItem, type ItemRow } from './conversations.ts';
+import type {
+  ConversationItem,
+  StepRef,
+  StepStore,
+  ToolCall,
+  TurnContext,
+} from '../contracts/store.ts';
+import { toItem, toSummary, type ItemRow, type SummaryColumns } from './conversations.ts';
 import type { Database, Queryable } from './database.ts';
 import { beginStep, holdStep } from './ledger.ts';
 import {
   abandonCalls,
   countFailedCalls,
   failCall,
+  insertFirstIntent,
   insertIntent,
-  readUsage,
 } from './model-calls.ts';
 import { readSources } from './passages.ts';
 import { settleFailure, settleResponse, settleRetrieval, settleTool } from './settle.ts';
 
 export function stepStore(db: Database): StepStore {
   return {
-    begin: (step) => db.transaction((tx) => beginStep(tx, step)),
+    begin: (step) => beginStep(db, step),
     loadContext: (ref) => loadContext(db, ref),
     loadToolCall: (ref, callId) => loadToolCall(db, ref, callId),
-    recordIntent: (ref, call) => db.transaction((tx) => recordIntent(tx, ref, call)),
+    recordIntent: (ref, call) => recordIntent(db, ref, call),
     recordFailedCall: (ref, callId, failure) =>
       db.transaction(async (tx) => {
         if (await holdStep(tx, ref)) await failCall(tx, ref.turnId, callId, failure);
@@ -34,27 +40,46 @@ export function stepStore(db: Database): StepStore {
 }
 
 async function recordIntent(
+  db: Database,
+  ref: StepRef,
+  call: { model: string; inputTokens: number },
+): ReturnType<StepStore['recordIntent']> {
+  const callId = await insertFirstIntent(db, ref, call);
+  if (callId !== null) return { callId, failedCalls: 0, abandonedCalls: 0 };
+  return db.transaction((tx) => recordNextIntent(tx, ref, call));
+}
+
+async function recordNextIntent(
   tx: Queryable,
   ref: StepRef,
   call: { model: string; inputTokens: number },
-): Promise<{ callId: string; failedCalls: number }> {
+): ReturnType<StepStore['recordIntent']> {
   const step = await holdStep(tx, ref);
   if (!step) throw new StepRefused('step_fenced', `Step ${ref.step} is settled.`);
-  await abandonCalls(tx, ref.turnId, ref.step);
+  const abandoned = await abandonCalls(tx, ref.turnId, ref.step);
   const baseEvent = step.base_event + step.appended;
   const callId = await insertIntent(tx, ref, { ...call, baseEvent });
-  return { callId, failedCalls: await countFailedCalls(tx, ref.turnId, ref.step) };
+  const failedCalls = await countFailedCalls(tx, ref.turnId, ref.step);
+  return { callId, failedCalls, abandonedCalls: abandoned.length };
 }
 
-interface ContextRow {
+interface ContextRow extends SummaryColumns {
+  used_tokens: number;
+  has_passages: boolean;
+  summary_wanted: number;
   conversation_id: string;
   end_user: string | null;
+  age_ms: number;
   definition: AssistantDefinition;
 }
 
 async function loadContext(db: Queryable, { tenant, turnId }: StepRef): Promise<TurnContext> {
   const [row] = await db.query<ContextRow>(
-    `SELECT t.conversation_id, c.end_user, v.definition
+    `SELECT t.conversation_id, c.end_user, v.definition, c.summary, c.summary_through, c.summary_wanted,
+       (extract(epoch FROM clock_timestamp() - t.accepted_at) * 1000)::float8 AS age_ms,
+       (SELECT coalesce(sum(m.input_tokens + m.output_tokens), 0)::bigint
+        FROM turnkeeper.model_calls m WHERE m.turn_id = t.id) AS used_tokens,
+       EXISTS (SELECT 1 FROM turnkeeper.passages p WHERE p.turn_id = t.id) AS has_passages
      FROM turnkeeper.turns t
      JOIN turnkeeper.conversations c ON c.id = t.conversation_id
      JOIN turnkeeper.assistant_versions v
@@ -63,18 +88,33 @@ async function loadContext(db: Queryable, { tenant, turnId }: StepRef): Promise<
     [tenant, turnId],
   );
   if (!row) throw new StepRefused('turn_not_found', `The store has no turn ${turnId}.`);
-  const items = await db.query<ItemRow>(
-    'SELECT position, turn_id, item, created_at FROM turnkeeper.items WHERE conversation_id = $1 ORDER BY position',
-    [row.conversation_id],
-  );
   return {
     conversationId: row.conversation_id,
     endUser: row.end_user,
+    ageMs: row.age_ms,
     definition: row.definition,
-    items: items.map(toItem),
-    passages: await readSources(db, turnId),
-    usedTokens: (await readUsage(db, turnId)).totalTokens,
+    summary: toSummary(row),
+    summaryWanted: row.summary_wanted,
+    items: await unsummarizedItems(db, turnId, row),
+    passages: row.has_passages ? await readSources(db, turnId) : [],
+    usedTokens: row.used_tokens,
   };
+}
+
+/** Read after the summary: where that is extended meanwhile, these are all the items behind the one that was read. */
+async function unsummarizedItems(
+  db: Queryable,
+  turnId: string,
+  { conversation_id: conversationId, summary_through: through }: ContextRow,
+): Promise<ConversationItem[]> {
+  const rows = await db.query<ItemRow>(
+    `SELECT position, turn_id, item, created_at FROM turnkeeper.items WHERE conversation_id = $1 AND position > $2
+     UNION ALL
+     SELECT position, turn_id, item, created_at FROM turnkeeper.items WHERE turn_id = $3 AND position <= $2
+     ORDER BY position`,
+    [conversationId, through, turnId],
+  );
+  return rows.map(toItem);
 }
 
 async function loadToolCall(

@@ -1,6 +1,7 @@
 import type { Sweep } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import type { Database } from './database.ts';
+import { OUTGROWN } from './summaries.ts';
 
 /** What the worker looks for, over all tenants: nobody else may come by. */
 export function sweepQueries(db: Database): Sweep {
@@ -29,17 +30,21 @@ export function sweepQueries(db: Database): Sweep {
          ORDER BY created_at LIMIT $2`,
         [olderThanMs, limit],
       ),
-    openCompensations: (olderThanMs, limit) =>
+    openCompensations: ({ olderThanMs, everyMs }, limit) =>
       db.query(
-        `SELECT tenant, id AS "turnId" FROM turnkeeper.turns
-         WHERE compensation = 'requested' AND sealed_at < now() - $1 * interval '1 millisecond'
-         ORDER BY sealed_at LIMIT $2`,
-        [olderThanMs, limit],
+        `UPDATE turnkeeper.turns SET compensation_checked_at = now() WHERE id = ANY (ARRAY(
+           SELECT id FROM turnkeeper.turns
+           WHERE compensation = 'requested' AND sealed_at < now() - $1 * interval '1 millisecond'
+             AND (compensation_checked_at < now() - $2 * interval '1 millisecond'
+               OR compensation_checked_at IS NULL)
+           ORDER BY compensation_checked_at NULLS FIRST, sealed_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED))
+         RETURNING tenant, id AS "turnId"`,
+        [olderThanMs, everyMs, limit],
       ),
     outgrownConversations: (olderThanMs, limit) =>
       db.query(
         `SELECT tenant, id AS "conversationId" FROM turnkeeper.conversations
-         WHERE summary_wanted > summary_through AND summary_wanted_at < now() - $1 * interval '1 millisecond'
+         WHERE ${OUTGROWN} AND summary_wanted_at < now() - $1 * interval '1 millisecond'
          ORDER BY summary_wanted_at LIMIT $2`,
         [olderThanMs, limit],
       ),

@@ -18,6 +18,7 @@ export interface TurnRow {
   accepted_at: Date;
   started_at: Date | null;
   sealed_at: Date | null;
+  compensation: Turn['compensation'];
 }
 
 export async function findTurn(db: Queryable, tenant: string, turnId: string): Promise<Turn> {
@@ -55,5 +56,6 @@ export function toTurn(row: TurnRow): Turn {
     acceptedAt: row.accepted_at,
     startedAt: row.started_at,
     sealedAt: row.sealed_at,
+    compensation: row.compensation,
   };
 }

@@ -37,10 +37,29 @@ function append(ref: StepRef, ...texts: string[]): void {
 }
 
 describe('when events are written', () => {
-  test('the first of a step goes at once', async () => {
+  test('the first delta of a step goes at once, with what came before it', async () => {
+    appender.append(a, { type: 'response.created' });
+    await pass(1);
+    expect(events.appends).toEqual([]);
     append(a, '1');
     await pass(1);
-    expect(events.shown(a)).toEqual(['1']);
+    expect(events.shown(a)).toEqual([undefined, '1']);
+  });
+
+  test('the first delta of another kind goes at once as well', async () => {
+    append(a, '1');
+    await pass(1);
+    appender.append(a, { ...delta('2'), type: 'response.refusal.delta' });
+    await pass(1);
+    expect(events.shown(a)).toEqual(['1', '2']);
+  });
+
+  test('what comes before the first delta gathers like the rest', async () => {
+    appender.append(a, { type: 'response.created' });
+    await pass(49);
+    expect(events.appends).toEqual([]);
+    await pass(2);
+    expect(events.appends).toEqual([['a']]);
   });
 
   test('the first of a step goes at once while another step gathers its own', async () => {
@@ -53,15 +72,15 @@ describe('when events are written', () => {
     expect(events.shown(b)).toEqual(['1']);
   });
 
-  test('later ones of all steps gather for 25 ms and go together', async () => {
+  test('later ones of all steps gather for 50 ms and go together', async () => {
     append(a, '1');
     append(b, '1');
     await pass(1);
     append(a, '2');
-    await pass(10);
+    await pass(20);
     append(b, '2');
     append(a, '3');
-    await pass(13);
+    await pass(28);
     expect(events.appends).toEqual([['a', 'b']]);
     await pass(2);
     expect(events.appends).toEqual([
@@ -188,7 +207,7 @@ describe('a batch that is refused', () => {
     events.taken.add(a);
     append(a, '2');
     append(b, '2');
-    await pass(30);
+    await pass(60);
     expect(appender.lost(a).reason).toEqual(refusal('step_fenced'));
     expect(() => append(a, '3')).toThrow('lost step a');
     await expect(appender.flush(a)).rejects.toEqual(refusal('step_fenced'));
@@ -205,7 +224,7 @@ describe('a batch that is refused', () => {
     expect([events.shown(a), events.shown(b), events.shown(c)]).toEqual([['1'], [], ['1']]);
     expect(appender.lost(b).reason).toEqual(new Error('invalid byte sequence'));
     for (const ref of [a, c]) append(ref, '2');
-    await pass(30);
+    await pass(60);
     expect([events.shown(a), events.shown(c)]).toEqual([
       ['1', '2'],
       ['1', '2'],

@@ -60,9 +60,14 @@ export function beginRespond(store: Store, ref: StepRef, after: string[] = []): 
   return store.steps.begin({ ...ref, after, kind: 'respond', model: 'small', follows: null });
 }
 
-export function beginTool(store: Store, ref: StepRef, callId: string): Promise<BegunStep> {
-  const tool = { kind: 'tool', callId, name: 'lookup', policy: 'at-most-once' } as const;
-  return store.steps.begin({ ...ref, after: [RESPOND], ...tool });
+export function beginTool(
+  store: Store,
+  ref: StepRef,
+  callId: string,
+  compensable = false,
+): Promise<BegunStep> {
+  const call = { callId, name: 'lookup', policy: 'at-most-once', timeoutMs: 5_000 } as const;
+  return store.steps.begin({ ...ref, after: [RESPOND], kind: 'tool', ...call, compensable });
 }
 
 export const callItem = (callId: string): Item => ({
@@ -88,13 +93,17 @@ export function response(
     toolDefinitions: [],
     events: [],
     usage: null,
+    summarize: null,
     ...more,
   };
 }
 
 /** A turn whose first model call asked for tools. */
 export async function turnWithCalls(store: Store, ...callIds: string[]): Promise<TurnAt> {
-  const turn = await newTurn(store);
+  return callTools(store, await newTurn(store), callIds);
+}
+
+async function callTools(store: Store, turn: TurnAt, callIds: string[]): Promise<TurnAt> {
   const ref = attemptOf(turn);
   await beginRespond(store, ref);
   await store.steps.settleResponse(ref, response(callIds.map(callItem)));
@@ -106,7 +115,32 @@ export const toolStep = (turn: TurnAt, callId: string, n = 1): StepRef =>
 
 /** The result of a tool call as `settleTool` takes it. */
 export const toolResult = (callId: string, output = `result of ${callId}`) =>
-  ({ callId, outcome: 'succeeded', output, error: null }) as const;
+  ({ callId, outcome: 'succeeded', output, error: null, effect: { returned: output } }) as const;
+
+export const FAILED = { status: 'failed', reason: 'server_error', message: 'Gone.' } as const;
+
+/** A turn that failed after these calls, each of which had an effect that can be undone, in this order. */
+export async function failedTurn(store: Store, ...callIds: string[]): Promise<TurnAt> {
+  return failAfter(store, await newTurn(store), callIds);
+}
+
+export async function failAfter(store: Store, turn: TurnAt, callIds: string[]): Promise<TurnAt> {
+  await callTools(store, turn, callIds);
+  for (const callId of callIds) {
+    await beginTool(store, toolStep(turn, callId), callId, true);
+    await store.steps.settleTool(toolStep(turn, callId), toolResult(callId));
+  }
+  await store.turns.seal(turn.tenant, turn.turnId, FAILED);
+  return turn;
+}
+
+export const compensateStep = (turn: TurnAt, callId: string, n = 1): StepRef =>
+  attemptOf(turn, `compensate:${callId}`, n);
+
+export function beginCompensation(store: Store, ref: StepRef, after: string[] = []) {
+  const callId = ref.step.replace('compensate:', '');
+  return store.compensations.begin({ ...ref, after, callId });
+}
 
 export const usageOf = (callId: string, inputTokens: number, outputTokens: number) => ({
   callId,
@@ -131,12 +165,12 @@ export function appendOne(store: Store, ref: StepRef, position: number, ...texts
   return store.events.append([{ ref, position, events: texts.map((text) => delta(text)) }]);
 }
 
-export function readEvents(
+export async function readEvents(
   store: Store,
   { tenant, turnId }: TurnAt,
   after = 0,
 ): Promise<TurnEvent[]> {
-  return store.events.read(tenant, turnId, { after, limit: 10_000 });
+  return (await store.events.read(tenant, turnId, { after, limit: 10_000 })).events;
 }
 
 /** Types of a turn's events; deltas by their text. */

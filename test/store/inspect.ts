@@ -19,6 +19,8 @@ export const ROWS_OF_TENANT: Record<string, string> = {
   events: OF_TURN,
   documents: 'tenant = $1',
   document_parts: 'document_id IN (SELECT id FROM turnkeeper.documents WHERE tenant = $1)',
+  files: 'tenant = $1',
+  file_parts: 'file_id IN (SELECT id FROM turnkeeper.files WHERE tenant = $1)',
 };
 
 /** Every row of a tenant, by table: equal before and after when nothing was written. */

@@ -11,10 +11,13 @@ import {
   answer,
   appendOne,
   attemptOf,
+  beginCompensation,
   beginRespond,
   beginTool,
   callItem,
+  compensateStep,
   delta,
+  failedTurn,
   itemsOf,
   keyOf,
   newPlace,
@@ -150,6 +153,46 @@ function lostAnswers(database: TestDatabase): void {
     expect(await outputsOf(store, turn)).toEqual([['a', 'result of a']]);
   });
 
+  test('settling a compensation again, and closing it again, changes nothing', async () => {
+    const { store, proxy } = await lossyStore(database);
+    const turn = await failedTurn(store, 'a');
+    const ref = compensateStep(turn, 'a');
+    const close = () => store.compensations.close(turn.tenant, turn.turnId);
+    const writes = [() => store.compensations.settle(ref, null), close];
+    proxy.loseAnswerTo('COMMIT');
+    await expect(beginCompensation(store, ref)).rejects.toEqual(UNAVAILABLE);
+    expect(await beginCompensation(store, ref)).toMatchObject({ state: 'open' });
+    for (const write of writes) {
+      proxy.loseAnswerTo('COMMIT');
+      await expect(write()).rejects.toEqual(UNAVAILABLE);
+      const before = await rowsOf(database, turn.tenant);
+      await write();
+      expect(await rowsOf(database, turn.tenant)).toEqual(before);
+    }
+    expect(await store.turns.get(turn.tenant, turn.turnId)).toMatchObject({
+      compensation: 'closed',
+    });
+  });
+
+  test('storing files again gives the files that are there', async () => {
+    const { store, proxy } = await lossyStore(database);
+    const { tenant, turnId } = await newTurn(store);
+    const content = Buffer.alloc(1_100_000, 'x');
+    const made = ['a', 'b'].map((key) => ({
+      turnId,
+      name: key,
+      mediaType: 'text/plain',
+      content,
+      key,
+    }));
+    proxy.loseAnswerTo('COMMIT');
+    await expect(store.files.create(tenant, made)).rejects.toEqual(UNAVAILABLE);
+    const before = await rowsOf(database, tenant);
+    expect(before['file_parts']).toHaveLength(4);
+    expect(await store.files.create(tenant, made)).toMatchObject([{ name: 'a' }, { name: 'b' }]);
+    expect(await rowsOf(database, tenant)).toEqual(before);
+  });
+
   test('sealing again tells how the turn ended', async () => {
     const { store, proxy } = await lossyStore(database);
     const turn = await newTurn(store);
@@ -158,6 +201,21 @@ function lostAnswers(database: TestDatabase): void {
     await expect(seal()).rejects.toEqual(UNAVAILABLE);
     expect(await seal()).toMatchObject({ status: 'completed', won: false });
     await expectSealedSoundly(database, turn);
+  });
+
+  test('extending a summary again changes nothing, and says that it was not this one', async () => {
+    const { store, proxy } = await lossyStore(database);
+    const turn = await newTurn(store);
+    const { tenant, conversationId } = turn;
+    await beginRespond(store, attemptOf(turn));
+    await store.steps.settleResponse(attemptOf(turn), response([], { summarize: 1 }));
+    const summary = { text: 'They asked for a parcel.', through: 1 };
+    const extend = () => store.summaries.extend(tenant, conversationId, { after: 0, summary });
+    proxy.loseAnswerTo('SET summary = ');
+    await expect(extend()).rejects.toEqual(UNAVAILABLE);
+    expect(await extend()).toBeNull();
+    expect(await store.conversations.get(tenant, conversationId)).toMatchObject({ summary });
+    expect(await store.summaries.work(tenant, conversationId)).toBeNull();
   });
 
   test('the appender shows nothing twice', async () => {

@@ -10,9 +10,12 @@ import {
   RESPOND,
   appendOne,
   attemptOf,
+  beginCompensation,
   beginRespond,
   beginTool,
   callItem,
+  compensateStep,
+  failedTurn,
   keyOf,
   newTurn,
   readEvents,
@@ -50,6 +53,9 @@ const FILL = `
   INSERT INTO turnkeeper.documents (id, tenant, base, name, media_type, bytes, status)
     SELECT id, 'old', 'b' || n, 'n', 'text/plain', 0, 'indexed' FROM old;
   INSERT INTO turnkeeper.document_parts SELECT id, 0, '' FROM old;
+  INSERT INTO turnkeeper.files (id, tenant, turn_id, name, media_type, bytes)
+    SELECT id, 'old', turn, 'n', 'text/plain', 0 FROM old;
+  INSERT INTO turnkeeper.file_parts SELECT id, 0, '' FROM old;
   ANALYZE;`;
 
 /** Every method at least once, as the tenant with all the rows where it lists. */
@@ -74,7 +80,7 @@ async function useEverything(store: Store): Promise<void> {
   await appendOne(store, respond, 0, 'x');
   await store.events.appended(respond);
   const calls = response([callItem('a'), callItem('b')], { usage: usageOf(callId, 1, 1) });
-  await store.steps.settleResponse(respond, calls);
+  await store.steps.settleResponse(respond, { ...calls, summarize: 1 });
   await beginTool(store, toolStep(turn, 'a'), 'a');
   await store.steps.loadToolCall(toolStep(turn, 'a'), 'a');
   await store.steps.settleTool(toolStep(turn, 'a'), toolResult('a'));
@@ -87,13 +93,34 @@ async function useEverything(store: Store): Promise<void> {
     items: [QUESTION],
     key: keyOf('k'),
   });
+  const made = { turnId, name: 'n', mediaType: 'text/plain', content: Buffer.from('x'), key: 'k' };
+  const [file] = await store.files.create(tenant, [made]);
+  await store.files.read(tenant, file?.id ?? '');
+  await store.files.list(tenant, { turnId }, {});
+  const summary = { text: 's', through: 1 };
+  await store.sweep.outgrownConversations(0, 10);
+  await store.summaries.work(tenant, conversationId);
+  await store.summaries.extend(tenant, conversationId, { after: 0, summary });
+  await store.steps.loadContext(second);
   await store.turns.seal(tenant, turnId, { status: 'cancelled' });
   await store.turns.steps(tenant, turnId);
   await store.turns.usage(tenant, turnId);
   await store.turns.sources(tenant, turnId);
   await readEvents(store, turn);
+  await compensateEverything(store);
   await listEverything(store, tenant, conversationId);
   await listEverything(store, 'old', null);
+}
+
+async function compensateEverything(store: Store): Promise<void> {
+  const turn = await failedTurn(store, 'a', 'b');
+  const ref = compensateStep(turn, 'b');
+  await store.compensations.effects(turn.tenant, turn.turnId);
+  await beginCompensation(store, ref);
+  await store.compensations.loadEffect(ref, 'b');
+  await store.compensations.settle(ref, null);
+  await store.compensations.abandon(turn.tenant, turn.turnId, { reason: '', message: '' });
+  await store.compensations.close(turn.tenant, turn.turnId);
 }
 
 async function listEverything(store: Store, tenant: string, conversationId: string | null) {
@@ -105,6 +132,7 @@ async function listEverything(store: Store, tenant: string, conversationId: stri
     await store.conversations.list(tenant, { endUser: 'anna' }, page);
     await store.documents.list(tenant, {}, page);
     await store.documents.list(tenant, { base: 'b7' }, page);
+    await store.files.list(tenant, {}, page);
     const id = conversationId ?? conversations.data[0]?.id ?? '';
     await store.conversations.items(tenant, id, {}, page);
     await store.turns.list(tenant, id, page);
@@ -118,6 +146,7 @@ async function listEverything(store: Store, tenant: string, conversationId: stri
   await store.documents.markIndexed(tenant, document.id, 1);
   await store.sweep.unstartedTurns(0, 10);
   await store.sweep.overdueTurns(0, 10);
+  await store.sweep.openCompensations({ olderThanMs: 0, everyMs: 0 }, 10);
 }
 
 describePostgres('a large database', (database) => {

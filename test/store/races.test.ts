@@ -8,10 +8,13 @@ import {
   answer,
   appendOne,
   attemptOf,
+  beginCompensation,
   beginRespond,
   beginTool,
   callItem,
+  compensateStep,
   delta,
+  failedTurn,
   itemsOf,
   keyOf,
   newPlace,
@@ -106,6 +109,34 @@ describePostgres('at the same time', (database) => {
     );
     expect(refused).toEqual(refs.slice(0, -1));
     expect(await stream(store, turn)).toEqual(['turn.started', '12']);
+  });
+
+  test('one of many attempts undoes an effect: the newest', async () => {
+    const { store } = database;
+    const turn = await failedTurn(store, 'a');
+    const refs = Array.from({ length: 12 }, (_, n) => compensateStep(turn, 'a', n + 1));
+    const begun = await Promise.allSettled(refs.map((ref) => beginCompensation(store, ref)));
+    expect(begun.at(-1)?.status).toBe('fulfilled');
+    const settled = await Promise.allSettled(
+      refs.map((ref) => store.compensations.settle(ref, null)),
+    );
+    expect(settled.map(({ status }) => status)).toEqual([
+      ...Array.from({ length: 11 }, () => 'rejected'),
+      'fulfilled',
+    ]);
+  });
+
+  test('a compensation that is given up meets attempts, and leaves nothing open', async () => {
+    for (let seed = 1; seed <= 30; seed++) await raceTheCompensation(database, randomFrom(seed));
+  }, 120_000);
+
+  test('one of many sweeps gets an open compensation', async () => {
+    const { store } = database;
+    const { tenant, turnId } = await failedTurn(store, 'a');
+    const found = await times(10, () =>
+      store.sweep.openCompensations({ olderThanMs: -1, everyMs: 60_000 }, 100),
+    );
+    expect(found.flat().filter((open) => open.turnId === turnId)).toEqual([{ tenant, turnId }]);
   });
 
   test('an end meets appends, settlements and takeovers, and leaves nothing half done', async () => {
@@ -212,4 +243,39 @@ async function raceTheEnd(database: TestDatabase, random: Random): Promise<void>
     expect(outcome.reason).toEqual(refusal(reason));
   }
   await expectSealedSoundly(database, turn);
+}
+
+/** Two effects are left; attempts at them, a close and two ends from outside come at once. */
+async function raceTheCompensation(database: TestDatabase, random: Random): Promise<void> {
+  const { compensations, turns } = database.store;
+  const turn = await failedTurn(database.store, 'a', 'b');
+  const { tenant, turnId } = turn;
+  const [older, newer] = [compensateStep(turn, 'b'), compensateStep(turn, 'b', 2)];
+  await beginCompensation(database.store, older);
+  const lost = { reason: 'workflow_lost', message: 'Gone.' };
+  const moves: (() => Promise<unknown>)[] = [
+    () => compensations.settle(older, null),
+    () => beginCompensation(database.store, newer),
+    () => compensations.settle(newer, lost),
+    () => beginCompensation(database.store, compensateStep(turn, 'a')),
+    () => compensations.settle(compensateStep(turn, 'a'), null),
+    () => compensations.close(tenant, turnId),
+    () => compensations.abandon(tenant, turnId, lost),
+    () => compensations.abandon(tenant, turnId, lost),
+  ];
+  const outcomes = await Promise.allSettled(
+    shuffled(moves, random).map(async (move) => {
+      for (let pauses = random(8); pauses > 0; pauses--) await database.sql('SELECT 1');
+      return move();
+    }),
+  );
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected')
+      expect(outcome.reason).toMatchObject({ name: 'StepRefused' });
+  }
+  expect(await turns.get(tenant, turnId)).toMatchObject({ compensation: 'closed' });
+  const steps = await turns.steps(tenant, turnId);
+  const undone = steps.filter(({ kind }) => kind === 'compensate');
+  expect(undone.map(({ key }) => key).sort()).toEqual(['compensate:a', 'compensate:b']);
+  expect(steps.filter(({ status }) => status === 'open')).toEqual([]);
 }

@@ -2,23 +2,29 @@ import { describe } from 'vitest';
 import { describeStores } from '../support/stores.ts';
 import { accepting } from './suites/accepting.ts';
 import { beginning } from './suites/beginning.ts';
+import { closing, compensating } from './suites/compensating.ts';
 import { endings, handingOver } from './suites/endings.ts';
 import { events } from './suites/events.ts';
 import { losing, settling } from './suites/fencing.ts';
+import { files } from './suites/files.ts';
 import { keysAndPages } from './suites/keys-and-pages.ts';
 import { ledgerModel } from './suites/ledger-model.ts';
+import { measuring } from './suites/measuring.ts';
 import { openSteps } from './suites/open-steps.ts';
 import { prices } from './suites/pricing.ts';
 import { records } from './suites/records.ts';
 import { rewinding } from './suites/rewinding.ts';
 import { contexts, modelCalls, toolCalls } from './suites/settling-steps.ts';
+import { summarizing } from './suites/summarizing.ts';
 import { starting, sweeping } from './suites/sweeping.ts';
 import { tenants } from './suites/tenants.ts';
+import { watching } from './suites/watching.ts';
 
 // One file, because an embedded database takes seconds to make.
 describeStores('the store', (database) => {
   describe('keeps each of its records once', () => keysAndPages(database));
   describe('keeps records as they were sent', () => records(database));
+  describe('files', () => files(database));
   describe('accepting a turn', () => accepting(database));
   describe('starting a turn', () => starting(database));
   describe("the worker's sweep", () => sweeping(database));
@@ -28,12 +34,17 @@ describeStores('the store', (database) => {
   describe('an attempt that settled its step', () => settling(database));
   describe('a model call', () => modelCalls(database));
   describe('the price of a model call', () => prices(database));
+  describe('measuring', () => measuring(database));
   describe('tool calls', () => toolCalls(database));
   describe('the context', () => contexts(database));
   describe('events', () => events(database));
+  describe('who watches for events', () => watching(database));
   describe('sealing a turn', () => endings(database));
   describe('sealing over open steps', () => openSteps(database));
   describe('sealing with a turn waiting behind it', () => handingOver(database));
+  describe('the compensation of a failed turn', () => compensating(database));
+  describe('the end of a compensation', () => closing(database));
+  describe('a summary', () => summarizing(database));
   describe('another tenant', () => tenants(database));
   describe('a ledger in the hands of many attempts', () => ledgerModel(database));
 });

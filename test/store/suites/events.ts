@@ -41,9 +41,22 @@ export function events(database: TestDatabase): void {
     ]);
     const read = (after: number, limit: number) =>
       store.events.read(turn.tenant, turn.turnId, { after, limit });
-    expect(await read(1, 2)).toEqual(all.slice(1, 3));
-    expect(await read(3, 2)).toEqual(all.slice(3));
-    expect(await read(4, 2)).toEqual([]);
+    expect(await read(1, 2)).toEqual({ events: all.slice(1, 3), sealed: false });
+    expect(await read(3, 2)).toEqual({ events: all.slice(3), sealed: false });
+    expect(await read(4, 2)).toEqual({ events: [], sealed: false });
+  });
+
+  test('are read together with whether the turn has ended', async () => {
+    const { store } = database;
+    const turn = await respondingTurn();
+    const last = (await readEvents(store, turn)).length;
+    await store.turns.seal(turn.tenant, turn.turnId, { status: 'completed' });
+    const read = (after: number) =>
+      store.events.read(turn.tenant, turn.turnId, { after, limit: 9 });
+    const { events, sealed } = await read(last);
+    expect(events.map(({ event }) => event.type)).toEqual(['turn.done']);
+    expect(sealed).toBe(true);
+    expect(await read(last + 1)).toEqual({ events: [], sealed: true });
   });
 
   test('come back to the letter', async () => {

@@ -143,7 +143,7 @@ export function toolCalls(database: TestDatabase): void {
     const ref = toolStep(turn, 'a');
     await beginTool(store, ref, 'a');
     const output = 'nul \u0000, half \ud800, "quotes", {braces}';
-    await store.steps.settleTool(ref, { callId: 'a', outcome, output, error });
+    await store.steps.settleTool(ref, { callId: 'a', outcome, output, error, effect: null });
     expect(await outputsOf(store, turn)).toEqual([['a', output]]);
     const [, step] = await store.turns.steps(turn.tenant, turn.turnId);
     const tool = { callId: 'a', name: 'lookup', policy: 'at-most-once', outcome };

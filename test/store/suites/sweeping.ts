@@ -3,6 +3,7 @@ import type { TestDatabase } from '../../support/stores.ts';
 import {
   attemptOf,
   beginRespond,
+  failedTurn,
   freshTenant,
   newPlace,
   newTurn,
@@ -112,6 +113,39 @@ export function sweeping(database: TestDatabase): void {
     expect(unindexed.filter((found) => found.tenant === tenant)).toEqual([
       { tenant, documentId: left.id },
     ]);
+  });
+
+  test('finds compensations that are open, each once in a while', async () => {
+    const { store } = database;
+    const turn = await failedTurn(store, 'a');
+    const open = async (olderThanMs: number, everyMs: number) => {
+      const found = await store.sweep.openCompensations({ olderThanMs, everyMs }, 100);
+      return found.filter(({ tenant }) => tenant === turn.tenant);
+    };
+    const { tenant, turnId } = turn;
+    expect(await open(60_000, 60_000)).toEqual([]);
+    await age('sealed_at', turnId);
+    expect(await open(60_000, 60_000)).toEqual([{ tenant, turnId }]);
+    expect(await open(60_000, 60_000)).toEqual([]);
+    await age('compensation_checked_at', turnId);
+    expect(await open(60_000, 60_000)).toEqual([{ tenant, turnId }]);
+    await age('compensation_checked_at', turnId);
+    await store.compensations.abandon(tenant, turnId, { reason: 'r', message: 'm' });
+    expect(await open(60_000, 60_000)).toEqual([]);
+  });
+
+  test('takes compensations that nobody looked after before those that somebody did', async () => {
+    const { store } = database;
+    const turns = [await failedTurn(store, 'a'), await failedTurn(store, 'a')];
+    for (const { turnId } of turns) await age('sealed_at', turnId);
+    const [first, second] = turns.map(({ turnId }) => turnId);
+    await database.sql(
+      "UPDATE turnkeeper.turns SET compensation_checked_at = '2001-01-01' WHERE id = $1",
+      [first],
+    );
+    const take = () => store.sweep.openCompensations({ olderThanMs: 60_000, everyMs: 60_000 }, 1);
+    expect(await take()).toMatchObject([{ turnId: second }]);
+    expect(await take()).toMatchObject([{ turnId: first }]);
   });
 
   test('a turn that is working is left alone', async () => {

@@ -8,10 +8,13 @@ import {
   appendOne,
   answer,
   attemptOf,
+  beginCompensation,
   beginRespond,
   beginTool,
   callItem,
+  compensateStep,
   delta,
+  failAfter,
   failure,
   freshTenant,
   keyOf,
@@ -28,10 +31,13 @@ import { ROWS_OF_TENANT, rowsOf } from '../inspect.ts';
 
 interface Victim extends TurnAt {
   documentId: string;
+  fileId: string;
   modelCall: string;
   /** Their steps, as the intruder names them. */
   respond: StepRef;
   tool: StepRef;
+  /** Of another turn, which failed. */
+  compensation: StepRef;
 }
 
 /** A tenant with one of everything: a call settled, a tool and a model call under way. */
@@ -40,7 +46,7 @@ async function victimOf(store: Store, intruder: string): Promise<Victim> {
   const { tenant } = turn;
   const ref = attemptOf(turn);
   await beginRespond(store, ref);
-  await store.steps.settleResponse(ref, response([callItem('a')]));
+  await store.steps.settleResponse(ref, response([callItem('a')], { summarize: 1 }));
   await beginTool(store, toolStep(turn, 'a'), 'a');
   const next = attemptOf(turn, 'respond:2');
   await beginRespond(store, next);
@@ -53,12 +59,19 @@ async function victimOf(store: Store, intruder: string): Promise<Victim> {
     mediaType: 'text/plain',
     content,
   });
+  const { turnId } = turn;
+  const secret = { turnId, name: 'n', mediaType: 'text/plain', content, key: 'k' };
+  const [file] = await store.files.create(tenant, [secret]);
+  const failed = await failAfter(store, await newTurn(store, await newPlace(store, tenant)), ['b']);
+  await beginCompensation(store, compensateStep(failed, 'b'));
   return {
     ...turn,
     documentId: document.id,
+    fileId: file?.id ?? '',
     modelCall: callId,
     respond: { ...next, tenant: intruder },
     tool: { ...toolStep(turn, 'a'), tenant: intruder },
+    compensation: { ...compensateStep(failed, 'b'), tenant: intruder },
   };
 }
 
@@ -91,6 +104,8 @@ const REFUSED: [unknown, Record<string, Attempt>][] = [
       'turns.sources': (s, me, it) => s.turns.sources(me, it.turnId),
       'turns.seal': (s, me, it) => s.turns.seal(me, it.turnId, { status: 'cancelled' }),
       'events.read': (s, me, it) => s.events.read(me, it.turnId, { after: 0, limit: 9 }),
+      'files.list of the turn': (s, me, it) => s.files.list(me, { turnId: it.turnId }, {}),
+      'files.create': (s, me, { turnId }) => s.files.create(me, [{ ...FORGED_FILE, turnId }]),
     },
   ],
   [
@@ -101,11 +116,24 @@ const REFUSED: [unknown, Record<string, Attempt>][] = [
     },
   ],
   [
+    failure('file_not_found'),
+    {
+      'files.get': (s, me, it) => s.files.get(me, it.fileId),
+      'files.read': (s, me, it) => s.files.read(me, it.fileId),
+    },
+  ],
+  [
     refusal('turn_not_found'),
     {
       'steps.begin': (s, _, it) => beginRespond(s, { ...it.respond, step: 'respond:3' }),
       'steps.begin to take over': (s, _, it) => beginRespond(s, { ...it.respond, fence: LATER }),
       'steps.loadContext': (s, _, it) => s.steps.loadContext(it.respond),
+      'compensations.effects': (s, me, it) => s.compensations.effects(me, it.compensation.turnId),
+      'compensations.begin': (s, _, it) =>
+        beginCompensation(s, { ...it.compensation, fence: LATER }),
+      'compensations.close': (s, me, it) => s.compensations.close(me, it.compensation.turnId),
+      'compensations.abandon': (s, me, it) =>
+        s.compensations.abandon(me, it.compensation.turnId, ERROR),
     },
   ],
   [
@@ -127,6 +155,8 @@ const REFUSED: [unknown, Record<string, Attempt>][] = [
       },
       'steps.settleTool': (s, _, it) => s.steps.settleTool(it.tool, toolResult('a', 'forged')),
       'steps.settleFailure': (s, _, it) => s.steps.settleFailure(it.respond, ERROR),
+      'compensations.loadEffect': (s, _, it) => s.compensations.loadEffect(it.compensation, 'b'),
+      'compensations.settle': (s, _, it) => s.compensations.settle(it.compensation, null),
     },
   ],
 ];
@@ -141,7 +171,27 @@ const UNHEARD: [(it: Victim) => unknown, Record<string, Attempt>][] = [
       'documents.markFailed': (s, me, it) => s.documents.markFailed(me, it.documentId, ERROR),
     },
   ],
-  [() => null, { 'events.appended': (s, _, it) => s.events.appended(it.respond) }],
+  [
+    () => null,
+    {
+      'events.appended': (s, _, it) => s.events.appended(it.respond),
+      'summaries.work': (s, me, it) => s.summaries.work(me, it.conversationId),
+      'summaries.extend': (s, me, it) =>
+        s.summaries.extend(me, it.conversationId, { after: 0, summary: FORGED_SUMMARY }),
+    },
+  ],
+  [
+    () => false,
+    {
+      'events.watch': async (s, me, it) => {
+        const watch = s.events.watch(me, it.turnId);
+        await s.events.append([
+          { ref: { ...it.respond, tenant: it.tenant }, position: 99, events: [] },
+        ]);
+        return watch.next(0);
+      },
+    },
+  ],
   [(it) => [it.respond], { 'events.append': (s, _, it) => appendOne(s, it.respond, 1, 'forged') }],
   [
     () => [],
@@ -149,12 +199,20 @@ const UNHEARD: [(it: Victim) => unknown, Record<string, Attempt>][] = [
       'assistants.list': async (s, me) => (await s.assistants.list(me, {})).data,
       'conversations.list': async (s, me) => (await s.conversations.list(me, {}, {})).data,
       'documents.list': async (s, me) => (await s.documents.list(me, {}, {})).data,
+      'files.list': async (s, me) => (await s.files.list(me, {}, {})).data,
     },
   ],
 ];
 
 const LATER = { scheduledMs: 9_999, attempt: 9 };
 const INTENT = { model: 'small', inputTokens: 1 };
+const FORGED_FILE = {
+  name: 'n',
+  mediaType: 'text/plain',
+  content: Buffer.from('forged'),
+  key: 'k',
+};
+const FORGED_SUMMARY = { text: 'forged', through: 1 };
 const ERROR = { reason: 'forged', message: 'forged' };
 
 export function tenants(database: TestDatabase): void {
@@ -222,7 +280,9 @@ export function tenants(database: TestDatabase): void {
   test('is tried with every method that there is', () => {
     const { store } = database;
     const { assistants, conversations, turns, steps, events, documents } = store;
-    const parts = { assistants, conversations, turns, steps, events, documents };
+    const { files, compensations, summaries } = store;
+    const ofTurns = { turns, steps, events, files, compensations };
+    const parts = { assistants, conversations, documents, summaries, ...ofTurns };
     const methods = Object.entries(parts).flatMap(([part, of]) =>
       Object.keys(of).map((method) => `${part}.${method}`),
     );

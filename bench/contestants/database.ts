@@ -1,0 +1,41 @@
+import pg from 'pg';
+import { startPglite } from '../../src/dev/pglite/start.ts';
+import { startPostgresServer } from '../../src/dev/postgres-server.ts';
+
+export type DatabaseKind = 'postgres' | 'pglite';
+
+/** A database of a contestant's own. */
+export interface RunningDatabase {
+  url: string;
+  pid: number;
+  stop(): Promise<void>;
+}
+
+/** All PostgreSQL servers run with the same settings; PGlite keeps its data in `dataDir`. */
+export function startDatabase(kind: DatabaseKind, dataDir: string): Promise<RunningDatabase> {
+  return kind === 'postgres' ? startPostgresServer() : startPglite({ dataDir });
+}
+
+/** Connections that a contestant has, as many as Turnkeeper's processes have by default. */
+export const POOL_SIZE = 10;
+
+export function openPool(connectionString: string): pg.Pool {
+  return new pg.Pool({ connectionString, max: POOL_SIZE }).on('error', () => undefined);
+}
+
+/** Bytes of all tables with their indexes, rewritten first, so that what updates left behind does not count. */
+export async function databaseBytes(connectionString: string): Promise<number> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  try {
+    await client.query('VACUUM FULL');
+    const { rows } = await client.query<{ bytes: string }>(
+      `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0) AS bytes
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+       WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')`,
+    );
+    return Number(rows[0]?.bytes);
+  } finally {
+    await client.end();
+  }
+}
