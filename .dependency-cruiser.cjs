@@ -24,12 +24,12 @@ const ROOMS = {
   },
   retrieval: {
     may: ['contracts/', 'conversation/'],
-    packages: ['pg', '@qdrant/js-client-rest'],
+    packages: ['pg', '@qdrant/js-client-rest', 'uuid'],
     node: true,
   },
   sandbox: {
     may: ['contracts/', 'conversation/'],
-    packages: ['dockerode', 'tar-stream'],
+    packages: ['dockerode'],
     node: true,
   },
   tools: { may: ['contracts/', 'conversation/'], packages: ['ajv', 'ajv-formats'], node: true },

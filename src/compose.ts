@@ -1,20 +1,35 @@
 import type { ActivityDependencies } from './activities/dependencies.ts';
 import { createClient, type Turnkeeper } from './client/client.ts';
-import { connectTemporal, temporalStarter } from './client/temporal.ts';
+import {
+  clientOver,
+  connectTemporal,
+  temporalStarter,
+  type StarterOptions,
+  type TemporalConnection,
+} from './client/temporal.ts';
 import type { Config } from './config.ts';
 import { TurnkeeperError } from './contracts/errors.ts';
 import type { Logger } from './contracts/logger.ts';
 import type { Embedder, VectorIndex } from './contracts/retrieval.ts';
 import type { TurnStarter } from './contracts/starter.ts';
-import type { Store } from './contracts/store.ts';
-import type { Tools } from './contracts/tools.ts';
+import type { FileStore, Store } from './contracts/store.ts';
+import type { ToolDefinition } from './contracts/tools.ts';
 import { localEmbedder } from './model/local-embeddings.ts';
 import { openaiEmbedder } from './model/openai-embeddings.ts';
 import { openaiModel } from './model/openai.ts';
 import { findWeights } from './model/weights.ts';
 import { pgvectorIndex } from './retrieval/pgvector.ts';
+import { qdrantIndex } from './retrieval/qdrant.ts';
+import type { Space } from './retrieval/vectors.ts';
+import type { Chore } from './recovery/chores.ts';
+import { openSandbox } from './sandbox/open.ts';
 import { createAppender } from './store/appender.ts';
 import { openStore } from './store/postgres.ts';
+import { meteredPorts } from './telemetry/metered-ports.ts';
+import { meteredSandbox } from './telemetry/metered-sandbox.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createTools } from './tools/registry.ts';
+import { refusedCodeTool, runCodeTool } from './tools/run-code.ts';
 
 /** Ports that go with both a client and a worker. */
 export interface SharedPorts {
@@ -61,7 +76,10 @@ export interface ClientComposition {
 export function composeClient(config: Config, options: ClientComposition): Promise<Turnkeeper> {
   const { logger, tenant, replace = unchanged } = options;
   return building(async (opened) => {
-    const ports = replace(await openShared(config, logger, opened));
+    const client = await connectTemporal(config.temporal);
+    opened.add(() => client.connection.close());
+    const shared = await openShared(config, { client, eagerStart: false, logger }, opened);
+    const ports = replace(shared);
     const { limits } = config;
     const close = () => opened.close();
     return createClient({
@@ -75,37 +93,54 @@ export function composeClient(config: Config, options: ClientComposition): Promi
 }
 
 export interface WorkerComposition {
+  /** The worker's own: what it starts through it begins in this process at once. */
+  connection: TemporalConnection;
   logger: Logger;
-  tools: Tools;
+  /** The application's; the built-in one comes with them. */
+  tools: ToolDefinition[];
   replace?: Replace<ActivityDependencies>;
 }
 
 export interface WorkerParts {
   ports: ActivityDependencies;
+  chores: Chore[];
+  /** Null where none are served. */
+  metrics: Metrics | null;
   close(): Promise<void>;
 }
 
-/** Everything that a worker's activities and its sweep work with. */
+/**
+ * Everything that a worker's activities and its sweep work with.
+ * @throws TurnkeeperError for bad tools, and for parts that cannot be had
+ */
 export function composeWorker(config: Config, options: WorkerComposition): Promise<WorkerParts> {
-  const { logger, tools, replace = unchanged } = options;
+  const { connection, logger, replace = unchanged } = options;
   return building(async (opened) => {
-    const shared = await openShared(config, logger, opened);
+    const client = await clientOver(connection, config.temporal);
+    const shared = await openShared(config, { client, eagerStart: true, logger }, opened);
     const appender = createAppender(shared.store.events);
     opened.add(() => appender.close());
     const retrieval = await openRetrieval(config, logger, opened);
     const model = openaiModel({ ...providerOf(config), idleTimeoutMs: config.modelIdleTimeoutMs });
-    const ports = replace({ ...shared, ...retrieval, appender, model, tools, logger });
-    return { ports, close: () => opened.close() };
+    const metrics = config.metrics && createMetrics();
+    const { files } = shared.store;
+    const { codeTool, chores } = await openCode(config, { files, logger, metrics }, opened);
+    const tools = createTools([codeTool, ...options.tools]);
+    const real = { ...shared, ...retrieval, appender, model, tools, logger };
+    const ports = replace(metrics ? meteredPorts(real, metrics) : real);
+    return { ports, chores, metrics, close: () => opened.close() };
   });
 }
 
-async function openShared(config: Config, logger: Logger, opened: Closer): Promise<SharedPorts> {
+async function openShared(
+  config: Config,
+  temporal: Omit<StarterOptions, 'taskQueue'>,
+  opened: Closer,
+): Promise<SharedPorts> {
   const { databaseUrl: connectionString, databasePoolSize: poolSize, taskQueue } = config;
   const store = await openStore({ connectionString, poolSize });
   opened.add(() => store.close());
-  const client = await connectTemporal(config.temporal);
-  opened.add(() => client.connection.close());
-  return { store, starter: await temporalStarter({ client, taskQueue, logger }) };
+  return { store, starter: await temporalStarter({ ...temporal, taskQueue }) };
 }
 
 function providerOf({ openai }: Config): { apiKey: string; baseUrl?: string } {
@@ -114,25 +149,55 @@ function providerOf({ openai }: Config): { apiKey: string; baseUrl?: string } {
   return openai.baseUrl === null ? { apiKey } : { apiKey, baseUrl: openai.baseUrl };
 }
 
+/** The built-in tool, with what this host has to run code in. */
+async function openCode(
+  config: Config,
+  parts: { files: FileStore; logger: Logger; metrics: Metrics | null },
+  opened: Closer,
+): Promise<{ codeTool: ToolDefinition; chores: Chore[] }> {
+  const { files, logger, metrics } = parts;
+  const { sandbox, reasons } = await openSandbox(config.sandbox);
+  const why = reasons.join(' ');
+  if (sandbox === null) {
+    logger.info(`sandbox     none, code is refused: ${why}`);
+    return { codeTool: refusedCodeTool(why), chores: [] };
+  }
+  opened.add(() => sandbox.close());
+  logger.info(`sandbox     ${sandbox.description}${why && ` (${why})`}`);
+  const metered = metrics ? meteredSandbox(sandbox, metrics) : sandbox;
+  const codeTool = runCodeTool({ sandbox: metered, files });
+  return { codeTool, chores: [{ name: 'reap sandboxes', run: () => sandbox.reap() }] };
+}
+
 interface Retrieval {
   index: VectorIndex | null;
   embedder: Embedder | null;
 }
 
 async function openRetrieval(config: Config, logger: Logger, opened: Closer): Promise<Retrieval> {
-  if (config.vectorDatabaseUrl === null) return { index: null, embedder: null };
+  const createIndex = indexOf(config);
+  if (!createIndex) return { index: null, embedder: null };
   const embedder = await openEmbedder(config, logger);
-  const index = pgvectorIndex({
-    connectionString: config.vectorDatabaseUrl,
+  const index = createIndex({
     space: embedder?.space ?? 'text',
     dimensions: embedder?.dimensions ?? null,
   });
   opened.add(() => index.close());
-  await prepare(index, config.vectorDatabaseUrl);
+  await index.prepare();
   return { index, embedder };
 }
 
-async function prepare(index: VectorIndex, url: string): Promise<void> {
+/** Null: retrieval is off. */
+function indexOf({ qdrant, vectorDatabaseUrl }: Config): ((space: Space) => VectorIndex) | null {
+  if (qdrant) return (space) => qdrantIndex({ ...qdrant, ...space });
+  if (vectorDatabaseUrl === null) return null;
+  return (space) => {
+    const index = pgvectorIndex({ connectionString: vectorDatabaseUrl, ...space });
+    return { ...index, prepare: () => preparePgvector(index, vectorDatabaseUrl) };
+  };
+}
+
+async function preparePgvector(index: VectorIndex, url: string): Promise<void> {
   try {
     await index.prepare();
   } catch (error) {

@@ -86,12 +86,7 @@ export function loadConfig(env: Environment = process.env): Config {
       model: readWithDefault(env, 'EMBEDDING_MODEL'),
       dimensions: readNumber(env, 'EMBEDDING_DIMENSIONS'),
     },
-    sandbox: {
-      kind: readChoice(env, 'TURNKEEPER_SANDBOX') ?? SETTINGS.TURNKEEPER_SANDBOX.default,
-      image: readWithDefault(env, 'TURNKEEPER_SANDBOX_IMAGE'),
-      runtime: readText(env, 'TURNKEEPER_SANDBOX_RUNTIME'),
-      dockerHost: readWithDefault(env, 'DOCKER_HOST'),
-    },
+    sandbox: readSandbox(env),
     metrics: readMetrics(env),
     cacheDir: readCacheDir(env),
     taskQueue: readWithDefault(env, 'TURNKEEPER_TASK_QUEUE'),
@@ -115,6 +110,16 @@ export function requireModel(config: Config): void {
   throw missing('OPENAI_API_KEY', 'Neither OPENAI_API_KEY nor OPENAI_BASE_URL is set.');
 }
 
+/** What concerns the sandbox; needs no other setting. */
+export function readSandbox(env: Environment = process.env): Config['sandbox'] {
+  return {
+    kind: readChoice(env, 'TURNKEEPER_SANDBOX') ?? SETTINGS.TURNKEEPER_SANDBOX.default,
+    image: readWithDefault(env, 'TURNKEEPER_SANDBOX_IMAGE'),
+    runtime: readText(env, 'TURNKEEPER_SANDBOX_RUNTIME'),
+    dockerHost: readWithDefault(env, 'DOCKER_HOST'),
+  };
+}
+
 /** Where downloads are kept; needs no other setting. */
 export function readCacheDir(env: Environment = process.env): string {
   const home = env['HOME'] ?? homedir();
@@ -129,18 +134,26 @@ export function childEnvironment(overrides: Environment): Environment {
 
 /** What is printed at start, one line a part; passwords and keys are left out. */
 export function describeConfig(config: Config): string[] {
-  const { openai, embeddings, vectorDatabaseUrl, temporal } = config;
+  const { openai, embeddings, temporal } = config;
   const provider = openai.baseUrl === null ? 'OpenAI' : redactUrl(openai.baseUrl);
   const tls = temporal.connectionOptions.tls ? ', TLS' : '';
   return [
     `database    ${redactUrl(config.databaseUrl)}`,
-    `documents   ${vectorDatabaseUrl === null ? 'none: retrieval is off (VECTOR_DATABASE_URL is not set)' : redactUrl(vectorDatabaseUrl)}`,
+    `documents   ${describeIndex(config)}`,
     `model       ${provider}, ${openai.apiKey === null ? 'no key' : 'with a key'}`,
     `embeddings  ${embeddings.source}`,
     `temporal    ${temporal.connectionOptions.address}, namespace ${temporal.namespace}${tls}`,
     `task queue  ${config.taskQueue}`,
     `tools       ${config.toolsModule ?? 'none'}`,
   ];
+}
+
+function describeIndex({ qdrant, vectorDatabaseUrl }: Config): string {
+  if (qdrant) {
+    return `Qdrant, ${redactUrl(qdrant.url)}, ${qdrant.apiKey === null ? 'no key' : 'with a key'}`;
+  }
+  if (vectorDatabaseUrl !== null) return redactUrl(vectorDatabaseUrl);
+  return 'none: retrieval is off (neither QDRANT_URL nor VECTOR_DATABASE_URL is set)';
 }
 
 function readDatabaseUrl(env: Environment): string {

@@ -8,6 +8,7 @@ export type { CreateAssistant } from './client/assistants.ts';
 export type { Turnkeeper } from './client/client.ts';
 export type { CreateConversation, ListConversations, ListItems } from './client/conversations.ts';
 export type { ListDocuments } from './client/documents.ts';
+export type { ListFiles } from './client/files.ts';
 export type { InputItem, InputPart } from './client/input.ts';
 export type { AddDocument } from './client/new-document.ts';
 export type { StartTurn } from './client/start-turn.ts';
@@ -18,6 +19,7 @@ export { loadConfig } from './config.ts';
 export type { Config } from './config.ts';
 export type {
   AssistantDefinition,
+  ContextDefinition,
   KnowledgeDefinition,
   TurnLimits,
 } from './contracts/assistant.ts';
@@ -29,7 +31,9 @@ export type {
   Assistant,
   Conversation,
   ConversationItem,
+  ConversationSummary,
   DocumentRecord,
+  FileRecord,
   ModelCall,
   Page,
   PageRequest,

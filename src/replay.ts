@@ -4,8 +4,9 @@ import { TurnkeeperError } from './contracts/errors.ts';
 import type { ToolDefinition, Tools } from './contracts/tools.ts';
 import { calledTools } from './conversation/history.ts';
 import { historyFromJson } from './history-json.ts';
-import { workflowsPath } from './run-worker.ts';
+import { workflowsPath } from './open-worker.ts';
 import { createTools } from './tools/registry.ts';
+import { refusedCodeTool } from './tools/run-code.ts';
 
 export interface ReplayOptions {
   /**
@@ -27,7 +28,8 @@ type Named = [name: string, history: History];
  * `invalid_schema`, `duplicate_tool`
  */
 export async function replayTurns({ histories, tools }: ReplayOptions): Promise<void> {
-  const registry = createTools(tools);
+  // Every worker has the built-in tool; where its code runs is nothing to a history.
+  const registry = createTools([refusedCodeTool(''), ...tools]);
   const problems: string[] = [];
   const readable = Object.entries(histories).flatMap(([name, exported]): Named[] => {
     try {

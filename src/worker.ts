@@ -1,14 +1,11 @@
-import { Runtime } from '@temporalio/worker';
 import { pathToFileURL } from 'node:url';
 import { loadConfig } from './config.ts';
 import { TurnkeeperError } from './contracts/errors.ts';
 import type { ToolDefinition } from './contracts/tools.ts';
 import { runWorker } from './run-worker.ts';
 import { jsonLogger } from './telemetry/logger.ts';
-import { runtimeLogger } from './telemetry/runtime-logger.ts';
 
 const logger = jsonLogger();
-Runtime.install({ logger: runtimeLogger(logger) });
 
 try {
   const config = loadConfig();

@@ -13,6 +13,11 @@ export function stepRef({ tenant, turnId, step }: StepInput): StepRef {
   return { tenant, turnId, step, fence: { scheduledMs, attempt } };
 }
 
+/** The same for every attempt of this step, and for no other step of any tenant. */
+export function idempotencyKey({ turnId, step }: Pick<StepRef, 'turnId' | 'step'>): string {
+  return `${turnId}:${step}`;
+}
+
 /** Beats once a second: it says that this process lives, not that the work gets on. */
 export async function whileBeating<T>(work: () => Promise<T>): Promise<T> {
   heartbeat();

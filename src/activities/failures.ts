@@ -3,11 +3,12 @@ import { TurnkeeperError, type ErrorCode } from '../contracts/errors.ts';
 import { FAILURE } from '../contracts/failures.ts';
 import { ModelError } from '../contracts/model.ts';
 import { StepRefused, StoreUnavailable, type StepFailure } from '../contracts/store.ts';
+import type { ToolUnavailable } from '../contracts/tools.ts';
 import { isShuttingDown } from './cancellation.ts';
 
 const MAX_MESSAGE = 500;
 /** Errors that pass by themselves. */
-const OUTAGES: ErrorCode[] = ['temporal_unreachable', 'database_unreachable'];
+const OUTAGES: ErrorCode[] = ['temporal_unreachable', 'database_unreachable', 'index_unreachable'];
 
 /** What a failure says to operators and callers: short, for it is kept in Temporal's mutable state. */
 export function messageOf(error: unknown): string {
@@ -78,6 +79,17 @@ export function toolMissing(names: string[]): ApplicationFailure {
     message: `This worker has no tool ${names.join(', ')}.`,
     nextRetryDelay: 1_000,
   });
+}
+
+/** Tried again as the workflow's policy says: the engine of a tool takes a while to come back. */
+export function toolUnavailable(error: ToolUnavailable): ApplicationFailure {
+  const message = messageOf(error.cause ?? error);
+  return ApplicationFailure.create({ type: FAILURE.unavailable, message });
+}
+
+/** `last`: no other attempt is made to undo it. */
+export function notUndone({ reason, message }: StepFailure, last: boolean): ApplicationFailure {
+  return ApplicationFailure.create({ type: reason, message, nonRetryable: last });
 }
 
 export function workerShutdown(): ApplicationFailure {

@@ -18,6 +18,7 @@ export function fallbackAnswer(input: RespondInput, { definition }: TurnContext)
     toolDefinitions: [],
     events: messageEvents(id, item, text),
     usage: null,
+    summarize: null,
   };
 }
 

@@ -1,5 +1,4 @@
 import { activityInfo } from '@temporalio/activity';
-import { createHash } from 'node:crypto';
 import { ModelError } from '../contracts/model.ts';
 import type { BegunStep, SettleResponse, StepRef, TurnContext } from '../contracts/store.ts';
 import type { ToolDefinition } from '../contracts/tools.ts';
@@ -12,6 +11,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { fallbackAnswer } from './fallback-answer.ts';
 import { modelFailed, throwingFailures, TOOL_LOOKUPS, toolMissing } from './failures.ts';
 import { concludeFailure } from './model-failure.ts';
+import { safetyIdentifierOf } from './safety-identifier.ts';
 import { logModelCall, stepFields } from './step-log.ts';
 import { streamReply } from './stream-reply.ts';
 
@@ -71,9 +71,10 @@ async function callModel(
     inputTokens: plan.inputTokens,
   });
   const startedAt = Date.now();
-  const log = { ref, endUser: context.endUser, request: plan.request, startedAt };
+  const { request, leftOut } = plan;
+  const log = { ref, endUser: context.endUser, request, leftOut, startedAt };
   try {
-    const { reply, requestId } = await streamReply(dependencies, ref, plan.request);
+    const { reply, requestId } = await streamReply(dependencies, ref, request);
     checkItems(context, ref, reply);
     const response = await settlement(dependencies, ref, {
       reply,
@@ -90,12 +91,6 @@ async function callModel(
     logModelCall(dependencies.logger, { ...log, requestId: error.requestId, failure: error });
     throw await concludeFailure(store, ref, { error, callId, failedCalls });
   }
-}
-
-/** The end user as the provider takes it: at most 64 characters, a longer id by its SHA-256. */
-function safetyIdentifierOf(endUser: string | null): string | null {
-  if (endUser === null || endUser.length <= 64) return endUser;
-  return createHash('sha256').update(endUser).digest('hex');
 }
 
 /** The assistant names its tools; what they are, the worker knows. */
@@ -122,6 +117,7 @@ const NO_TOKENS_LEFT: SettleResponse = {
   toolDefinitions: [],
   events: [],
   usage: null,
+  summarize: null,
 };
 
 async function settleWithoutCall(
@@ -167,6 +163,7 @@ async function settlement(
     toolDefinitions: plan.request.tools,
     events: await appender.take(ref),
     usage: { callId, call: { ...usage, responseId, requestId, model } },
+    summarize: plan.summarize,
   };
 }
 

@@ -1,10 +1,11 @@
 import type { Json, JsonObject } from '../contracts/json.ts';
-import type { Appender, BegunStep, StepRef, ToolCall } from '../contracts/store.ts';
+import type { Logger } from '../contracts/logger.ts';
+import type { Appender, BeginStep, BegunStep, StepRef, ToolCall } from '../contracts/store.ts';
 import type { ToolDefinition, Tools } from '../contracts/tools.ts';
 import type { RunToolInput, ToolOutcome } from '../contracts/turn.ts';
-import { persistently, stepRef, whileBeating } from './attempt.ts';
+import { idempotencyKey, persistently, stepRef, whileBeating } from './attempt.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { throwingFailures, TOOL_LOOKUPS, toolMissing } from './failures.ts';
+import { messageOf, throwingFailures, TOOL_LOOKUPS, toolMissing } from './failures.ts';
 import { stepFields } from './step-log.ts';
 import { runAgain, runOnce } from './tool-policies.ts';
 import { failed, type ToolResult } from './tool-result.ts';
@@ -29,19 +30,45 @@ async function runTool(
     throw toolMissing([name]);
   const call = await store.steps.loadToolCall(ref, callId);
   // The claim. From here to the tool's own code nothing may fail: a claim that was not settled counts as started.
-  const claim = { ...ref, after: input.after, kind: 'tool', callId, name, policy } as const;
-  const begun = await store.steps.begin(claim);
-  if (begun.state === 'settled') return begun.result as { outcome: ToolOutcome };
+  const begun = await store.steps.begin(claimOf(tools, ref, input));
+  if (begun.state === 'settled') return settledOutcome(begun.result);
   try {
     const result = await resultOf(dependencies, ref, { input, call, begun });
     // Whether the last progress was written or not, the result must be.
     await appender.flush(ref).catch(() => undefined);
     await persistently(() => store.steps.settleTool(ref, { callId, ...result }));
     const fields = { end_user: call.endUser, tool: name, policy, outcome: result.outcome };
-    logger.info('step', { ...stepFields(ref, startedAt), ...fields });
+    logResult(logger, { ...stepFields(ref, startedAt), ...fields }, result);
+    void letGo(dependencies, ref, name);
     return { outcome: result.outcome };
   } finally {
     appender.release(ref);
+  }
+}
+
+function logResult(logger: Logger, fields: JsonObject, { error }: ToolResult): void {
+  if (error?.reason !== 'tool_unavailable') logger.info('step', fields);
+  else logger.warn('tool unavailable', { ...fields, error: error.message });
+}
+
+function claimOf(tools: Tools, ref: StepRef, { after, call }: RunToolInput): BeginStep {
+  const compensable = tools.get(call.name)?.compensate !== undefined;
+  return { ...ref, after, kind: 'tool', ...call, compensable };
+}
+
+/** What the step keeps for whoever undoes it is none of the workflow's business. */
+function settledOutcome(result: Json): { outcome: ToolOutcome } {
+  const { outcome } = result as { outcome: ToolOutcome };
+  return { outcome };
+}
+
+/** Nobody waits for it: what a tool does not let go of now is its own reaper's. */
+async function letGo({ tools, logger }: Dependencies, ref: StepRef, name: string): Promise<void> {
+  try {
+    await tools.get(name)?.settled?.({ key: idempotencyKey(ref) });
+  } catch (error) {
+    const { tenant, turnId: turn, step } = ref;
+    logger.warn('tool did not let go', { tenant, turn, step, tool: name, error: messageOf(error) });
   }
 }
 
@@ -66,8 +93,9 @@ async function resultOf(
   const { conversationId, endUser } = call;
   const turn = { tenant: ref.tenant, turnId: ref.turnId, conversationId, endUser };
   const progress = (message: string) => tellProgress(appender, ref, { callId, message });
-  const context = { key: toolKey(ref), progress, turn };
-  const run = { tool, tools, policy, args: args.value, timeoutMs, context };
+  const context = { key: idempotencyKey(ref), progress, turn };
+  const attempt = begun.earlierAttempts + 1;
+  const run = { tool, tools, policy, args: args.value, attempt, timeoutMs, context };
   return begun.earlierAttempts > 0 ? runAgain(run) : runOnce(run);
 }
 
@@ -82,11 +110,6 @@ function tellProgress(
   } catch {
     // The step is lost: settling it is refused as well, and that is told.
   }
-}
-
-/** The same for every attempt of this call, and for no other call of any tenant. */
-function toolKey({ turnId, step }: StepRef): string {
-  return `${turnId}:${step}`;
 }
 
 function readArguments(

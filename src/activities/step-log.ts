@@ -9,6 +9,8 @@ export interface LoggedCall {
   ref: StepRef;
   endUser: string | null;
   request: ModelRequest;
+  /** Earlier items that the model was not shown and that no summary has told it of. */
+  leftOut: number;
   startedAt: number;
   requestId: string | null;
   usage?: CallUsage | null;
@@ -25,6 +27,7 @@ export function logModelCall(logger: Logger, call: LoggedCall): void {
     request_id: call.requestId,
     response_id: usage?.responseId ?? null,
     prompt_hash: promptHash(request),
+    items_left_out: call.leftOut,
     input_tokens: usage?.inputTokens ?? null,
     output_tokens: usage?.outputTokens ?? null,
   };

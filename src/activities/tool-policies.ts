@@ -1,9 +1,10 @@
 import type { JsonObject } from '../contracts/json.ts';
+import { ToolUnavailable } from '../contracts/tools.ts';
 import type { ToolContext, ToolDefinition, Tools } from '../contracts/tools.ts';
 import type { ToolPolicy } from '../contracts/turn.ts';
-import { messageOf } from './failures.ts';
-import { executeWithin } from './tool-execution.ts';
-import { failed, succeeded, unknown, type ToolResult } from './tool-result.ts';
+import { messageOf, toolUnavailable } from './failures.ts';
+import { executeWithin, type Execution } from './tool-execution.ts';
+import { failed, succeeded, unavailable, unknown, type ToolResult } from './tool-result.ts';
 
 export interface ToolRun {
   tool: ToolDefinition;
@@ -11,23 +12,23 @@ export interface ToolRun {
   /** As it was when the model was offered the tool. */
   policy: ToolPolicy;
   args: JsonObject;
+  /** 1 for the first that began it. */
+  attempt: number;
   timeoutMs: number;
   context: Omit<ToolContext, 'signal'>;
 }
 
-export async function runOnce({
-  tool,
-  tools,
-  args,
-  timeoutMs,
-  context,
-}: ToolRun): Promise<ToolResult> {
-  const execution = await executeWithin(timeoutMs, context, (full) => tool.run(args, full));
+/** With Temporal's pauses in between, about a minute. */
+const MAX_ATTEMPTS = 10;
+
+export async function runOnce(run: ToolRun): Promise<ToolResult> {
+  const { tool, tools, args, timeoutMs } = run;
+  const execution = await execute(run, (context) => tool.run(args, context));
   switch (execution.kind) {
     case 'returned':
       return succeeded(tool, tools, execution.value);
     case 'threw':
-      return failed({ type: 'tool_error', message: messageOf(execution.error) });
+      return threw(execution.error);
     case 'timed_out': {
       const message = `${tool.name} was stopped after ${timeoutMs} ms; it may have taken effect.`;
       return unknown(tool, { type: 'timeout', message });
@@ -48,8 +49,8 @@ export async function runAgain(run: ToolRun): Promise<ToolResult> {
 }
 
 async function reconcile(run: ToolRun): Promise<ToolResult> {
-  const { tool, tools, args, timeoutMs, context } = run;
-  const execution = await executeWithin(timeoutMs, context, (full) => tool.reconcile?.(args, full));
+  const { tool, tools, args } = run;
+  const execution = await execute(run, (context) => tool.reconcile?.(args, context));
   const found = execution.kind === 'returned' ? execution.value : undefined;
   switch (found?.state) {
     case 'done':
@@ -59,4 +60,22 @@ async function reconcile(run: ToolRun): Promise<ToolResult> {
     default:
       return unknown(tool);
   }
+}
+
+function threw(error: unknown): ToolResult {
+  if (error instanceof ToolUnavailable) return unavailable(error);
+  return failed({ type: 'tool_error', message: messageOf(error) });
+}
+
+/** Runs the tool's own code; when that says that its engine is away, the call is tried again where it may be. */
+async function execute<T>(
+  { policy, attempt, timeoutMs, context }: ToolRun,
+  work: (context: ToolContext) => Promise<T> | T,
+): Promise<Execution<T>> {
+  const execution = await executeWithin(timeoutMs, context, work);
+  if (execution.kind !== 'threw' || !(execution.error instanceof ToolUnavailable)) return execution;
+  const { error } = execution;
+  const mayTryAgain = error.retryable && policy !== 'at-most-once' && attempt < MAX_ATTEMPTS;
+  if (mayTryAgain) throw toolUnavailable(error);
+  return execution;
 }

@@ -1,5 +1,6 @@
 import type { Json } from '../contracts/json.ts';
-import type { ToolDefinition, Tools } from '../contracts/tools.ts';
+import { MAX_TOOL_OUTPUT_CHARACTERS } from '../contracts/tools.ts';
+import type { ToolDefinition, Tools, ToolUnavailable } from '../contracts/tools.ts';
 import type { ToolOutcome } from '../contracts/turn.ts';
 import {
   errorOutput,
@@ -13,14 +14,15 @@ import { messageOf } from './failures.ts';
 export interface ToolResult {
   outcome: ToolOutcome;
   output: string;
+  /** For callers and operators. */
   error: { reason: string; message: string } | null;
+  /** What the tool returned, for whoever undoes it; null when it took no effect, or nobody knows. */
+  effect: { returned: Json } | null;
 }
-
-const MAX_OUTPUT_CHARACTERS = 262_144;
 
 export function failed(error: ToolErrorOutput): ToolResult {
   const reported = { reason: error.type, message: messageOf(error.message) };
-  return { outcome: 'failed', output: errorOutput(error), error: reported };
+  return { outcome: 'failed', output: errorOutput(error), error: reported, effect: null };
 }
 
 /** It started, and nobody knows how it went. */
@@ -28,23 +30,39 @@ export function unknown(tool: ToolDefinition, error = unknownOutcome(tool.name))
   return { ...failed(error), outcome: 'unknown' };
 }
 
+/** The model learns that it cannot be had, operators also why. */
+export function unavailable({ message, cause = message }: ToolUnavailable): ToolResult {
+  const told = failed({ type: 'tool_unavailable', message: messageOf(message) });
+  return { ...told, error: { reason: 'tool_unavailable', message: messageOf(cause) } };
+}
+
 /** What a tool returned, if it is JSON of the promised shape and of a size that a model can read. */
 export function succeeded(tool: ToolDefinition, tools: Tools, returned: unknown): ToolResult {
   const value = toJson(returned);
   if (value === undefined) return invalidOutput(tool, 'is not JSON');
-  const details = tool.output ? tools.checkOutput(tool.name, value) : null;
-  if (details) return invalidOutput(tool, 'does not fit its schema', details);
   const output = resultOutput(value);
-  if (output.length > MAX_OUTPUT_CHARACTERS) {
-    return invalidOutput(tool, `has ${output.length} characters, over ${MAX_OUTPUT_CHARACTERS}`);
+  if (output.length > MAX_TOOL_OUTPUT_CHARACTERS) {
+    const size = `has ${output.length} characters, over ${MAX_TOOL_OUTPUT_CHARACTERS}`;
+    return invalidOutput(tool, size);
   }
-  return { outcome: 'succeeded', output, error: null };
+  const details = tool.output ? tools.checkOutput(tool.name, value) : null;
+  if (details) return invalidOutput(tool, 'does not fit its schema', { details, returned: value });
+  return { outcome: 'succeeded', output, error: null, effect: { returned: value } };
 }
 
 /** The tool ran: only what it said is unusable. */
-function invalidOutput({ name }: ToolDefinition, what: string, details?: Json): ToolResult {
+function invalidOutput(
+  { name }: ToolDefinition,
+  what: string,
+  { details, returned = null }: { details?: Json; returned?: Json } = {},
+): ToolResult {
   const message = `${name} ran, but its output ${what}.`;
-  return failed({ type: 'invalid_output', message, ...(details !== undefined && { details }) });
+  const told = failed({
+    type: 'invalid_output',
+    message,
+    ...(details !== undefined && { details }),
+  });
+  return { ...told, effect: { returned } };
 }
 
 /** Null for a tool that returns nothing; undefined for what JSON has no form for. */

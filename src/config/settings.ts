@@ -33,7 +33,7 @@ export const SETTINGS = {
     default: null,
     secret: true,
     description:
-      'A PostgreSQL database with the `vector` extension, for documents. Without it retrieval is off.',
+      'A PostgreSQL database with the `vector` extension, for documents. Without it and `QDRANT_URL` retrieval is off.',
   },
   QDRANT_URL: {
     default: null,
@@ -93,7 +93,8 @@ export const SETTINGS = {
   },
   TURNKEEPER_SANDBOX_RUNTIME: {
     default: null,
-    description: 'Runtime of the Docker sandbox, such as `runsc` (gVisor). The engine’s own by default.',
+    description:
+      'Runtime of the Docker sandbox, such as `runsc` (gVisor). The engine’s own by default.',
   },
   DOCKER_HOST: {
     default: 'unix:///var/run/docker.sock',

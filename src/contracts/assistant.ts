@@ -22,7 +22,18 @@ export interface AssistantDefinition {
   fallbackModel?: string;
   /** Said when every model failed for good. Without it such a turn fails. */
   fallbackAnswer?: string;
+  context?: ContextDefinition;
   limits?: TurnLimits;
+}
+
+/** How much of a long conversation a model is shown. What it is not shown any more, it is told in a summary. */
+export interface ContextDefinition {
+  /**
+   * Input tokens of one model call, estimated: instructions, tools, passages, summary and items together. This turn's
+   * items are shown whole, whatever they take. By default what the model is known to take beside its output, 100,000
+   * for models that nobody knows; never more than half of `limits.maxTurnTokens`.
+   */
+  maxTokens?: number;
 }
 
 export interface KnowledgeDefinition {

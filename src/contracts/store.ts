@@ -89,6 +89,8 @@ export interface Conversation {
   metadata: JsonObject;
   /** The turn that holds the conversation's lock. */
   activeTurn: string | null;
+  /** What a model is told of the items that it is not shown any more; null as long as it is shown all. */
+  summary: ConversationSummary | null;
   createdAt: Date;
 }
 
@@ -140,6 +142,8 @@ export interface Turn {
   acceptedAt: Date;
   startedAt: Date | null;
   sealedAt: Date | null;
+  /** `closed`: each effect that was to be undone has its step, which says how that went. Null: nothing is to be undone. */
+  compensation: 'requested' | 'closed' | null;
 }
 
 export interface AcceptTurn {
@@ -173,8 +177,8 @@ export interface Step {
   settledAt: Date | null;
 }
 
-export type StepKind = 'retrieve' | 'respond' | 'tool';
-/** `failed`: settled without what it was for. `closed`: the turn was sealed over it. */
+export type StepKind = 'retrieve' | 'respond' | 'tool' | 'compensate';
+/** `failed`: settled without what it was for. `closed`: the turn, or its compensation, was ended over it. */
 export type StepStatus = 'open' | 'completed' | 'failed' | 'closed';
 
 export interface ModelCall {
@@ -210,6 +214,10 @@ export interface Sealed {
   reason: string | null;
   /** False when somebody else had sealed it before. */
   won: boolean;
+  /** From accept to the end, by the database's clock. */
+  durationMs: number;
+  /** Models of the calls that this gave up, one entry a call. */
+  abandonedCalls: string[];
   /** The queued turn that got the lock, to be started by whoever reads this. */
   next: TurnInput | null;
   /** Effects to be undone, to be started by whoever reads this. */
@@ -250,7 +258,15 @@ export interface StepRef {
 export type BeginStep = StepRef & { after: string[] } & (
     | { kind: 'retrieve' }
     | { kind: 'respond'; model: string | null; follows: JsonObject | null }
-    | { kind: 'tool'; callId: string; name: string; policy: ToolPolicy | null }
+    | {
+        kind: 'tool';
+        callId: string;
+        name: string;
+        policy: ToolPolicy | null;
+        /** Whether the tool can undo what it does, and for how long it may run. */
+        compensable: boolean;
+        timeoutMs: number;
+      }
   );
 
 export type BegunStep =
@@ -281,8 +297,13 @@ export class StepRefused extends Error {
 export interface TurnContext {
   conversationId: string;
   endUser: string | null;
+  /** Milliseconds since the turn was accepted, by the database's clock. */
+  ageMs: number;
   definition: AssistantDefinition;
-  /** Items of the conversation in order, this turn's included. */
+  summary: ConversationSummary | null;
+  /** Items up to this position were asked to be summarized; 0 when none were. */
+  summaryWanted: number;
+  /** In order: this turn's items, and the earlier ones that are not in the summary. */
   items: ConversationItem[];
   passages: Passage[];
   /** Tokens this turn has used so far, estimates included. */
@@ -316,6 +337,18 @@ export interface SettleResponse {
   /** Events not yet appended; they land in the same transaction. */
   events: NewEvent[];
   usage: { callId: string; call: CallUsage } | null;
+  /** Items up to this position are to be summarized; null to ask for nothing. */
+  summarize: number | null;
+}
+
+export interface SettleTool {
+  callId: string;
+  outcome: ToolOutcome;
+  /** What the model is told. */
+  output: string;
+  error: StepFailure | null;
+  /** What the tool returned; null when it took no effect, or nobody knows. */
+  effect: { returned: Json } | null;
 }
 
 export interface FailedModelCall {
@@ -336,21 +369,18 @@ export interface StepStore {
   loadToolCall(ref: StepRef, callId: string): Promise<ToolCall>;
   /**
    * Commits the intent to send one model call and marks earlier intents of the step as abandoned.
-   * `failedCalls` counts this step's calls that failed before.
+   * `failedCalls` counts this step's calls that failed before, `abandonedCalls` those given up by this.
    */
   recordIntent(
     ref: StepRef,
     call: { model: string; inputTokens: number },
-  ): Promise<{ callId: string; failedCalls: number }>;
+  ): Promise<{ callId: string; failedCalls: number; abandonedCalls: number }>;
   /** A call that failed; the step stays open for another attempt. */
   recordFailedCall(ref: StepRef, callId: string, call: FailedModelCall): Promise<void>;
   settleRetrieval(ref: StepRef, passages: Passage[]): Promise<void>;
   settleResponse(ref: StepRef, response: SettleResponse): Promise<void>;
   /** Stores the function_call_output at the place reserved for it. */
-  settleTool(
-    ref: StepRef,
-    call: { callId: string; outcome: ToolOutcome; output: string; error: StepFailure | null },
-  ): Promise<void>;
+  settleTool(ref: StepRef, call: SettleTool): Promise<void>;
   /** Settles a step as failed; deltas of it that readers saw are rewound. */
   settleFailure(ref: StepRef, failure: StepFailure, result?: Json): Promise<void>;
 }
@@ -385,12 +415,26 @@ export interface EventStore {
     tenant: string,
     turnId: string,
     range: { after: number; limit: number },
-  ): Promise<TurnEvent[]>;
+  ): Promise<EventsRead>;
+  /** Tells of events that this process writes. Only a hint: others write as well, and it may have missed some. */
+  watch(tenant: string, turnId: string): EventWatch;
+}
+
+export interface EventsRead {
+  events: TurnEvent[];
+  /** The turn had ended: nothing will come behind these events. */
+  sealed: boolean;
+}
+
+export interface EventWatch {
+  /** Resolves true once events may have come since the call before, false after `ms`. One call at a time. */
+  next(ms: number): Promise<boolean>;
+  close(): void;
 }
 
 /** Gathers the events of all turns of this process and writes them together. */
 export interface Appender {
-  /** Queues; the first event of a step goes at once. Throws `StepRefused` when the step has been lost. */
+  /** Queues; the first delta of a step goes at once. Throws `StepRefused` when the step has been lost. */
   append(ref: StepRef, event: NewEvent): void;
   /** Waits until nothing of this step is being written, and hands over what is still unwritten. */
   take(ref: StepRef): Promise<NewEvent[]>;
@@ -474,18 +518,25 @@ export interface EffectToUndo {
   toolName: string;
   /** The arguments as the model gave them, JSON text. */
   arguments: string;
-  /** What the tool returned, as the model was told. */
-  output: string;
+  /** What the tool returned; null where that was not usable. */
+  output: Json;
 }
 
-/** Steps of a compensation are begun and settled while their turn is sealed, fenced like any other. */
+/**
+ * Steps of a compensation are begun and settled after their turn was sealed, fenced like any other. Methods reject with
+ * `StepRefused`; with `store_rolled_back` when the store knows of no such compensation or effect.
+ */
 export interface CompensationStore {
-  /** Settled effects whose tool can undo them and that are not undone yet, the last one first. */
+  /** Effects whose tool can undo them and whose compensation has not been settled, the last one first. */
   effects(tenant: string, turnId: string): Promise<EffectRef[]>;
-  begin(step: StepRef & { callId: string; name: string }): Promise<BegunStep>;
+  begin(step: StepRef & { after: string[]; callId: string }): Promise<BegunStep>;
   loadEffect(ref: StepRef, callId: string): Promise<EffectToUndo>;
+  /** With a failure: it was not undone, as far as anybody knows. */
   settle(ref: StepRef, failure: StepFailure | null): Promise<void>;
+  /** Refused while an effect is not settled. */
   close(tenant: string, turnId: string): Promise<void>;
+  /** Closes it over its effects that are not settled; each says why. Answers false when it was closed before. */
+  abandon(tenant: string, turnId: string, failure: StepFailure): Promise<boolean>;
 }
 
 // ── summaries ───────────────────────────────────────────────────────────────
@@ -498,22 +549,29 @@ export interface ConversationSummary {
 
 /** What the next call of `summarize` works on. */
 export interface SummaryWork {
+  /** The assistant that asked. */
   definition: AssistantDefinition;
   endUser: string | null;
   summary: ConversationSummary | null;
-  /** Items after the summary, up to the position that was asked for. */
+  /** The first items after the summary, of those that are to be in it: some hundreds, and some megabytes, at most. */
   items: ConversationItem[];
 }
 
 export interface SummaryStore {
-  /** Null when there is nothing to summarize (any more). */
+  /**
+   * Null when there is nothing to summarize (any more). Seals and sweeps don't ask for this summary again for an hour,
+   * unless more is asked of it: whoever works on it tries for long, or has failed for good.
+   */
   work(tenant: string, conversationId: string): Promise<SummaryWork | null>;
-  /** Replaces the summary unless it has moved on from `after`; answers whether it did. */
+  /**
+   * Replaces the summary by one that reaches further, but no further than was asked for. Null, and nothing changes, when
+   * it is not the one that ends at `after` (0 for none) any more; else whether there is more to summarize.
+   */
   extend(
     tenant: string,
     conversationId: string,
     change: { after: number; summary: ConversationSummary },
-  ): Promise<boolean>;
+  ): Promise<{ more: boolean } | null>;
 }
 
 // ── the worker's sweep, over all tenants ────────────────────────────────────
@@ -528,8 +586,14 @@ export interface Sweep {
     olderThanMs: number,
     limit: number,
   ): Promise<{ tenant: string; documentId: string }[]>;
-  /** Compensations requested at least `olderThanMs` ago and not closed. */
-  openCompensations(olderThanMs: number, limit: number): Promise<CompensateInput[]>;
-  /** Conversations whose summary was asked for at least `olderThanMs` ago and lags behind. */
+  /**
+   * Compensations requested at least `olderThanMs` ago and not closed. Each is handed out at most once in `everyMs`,
+   * whoever asks.
+   */
+  openCompensations(
+    age: { olderThanMs: number; everyMs: number },
+    limit: number,
+  ): Promise<CompensateInput[]>;
+  /** Conversations whose summary lags behind and was asked for at least `olderThanMs` ago; see `SummaryStore.work`. */
   outgrownConversations(olderThanMs: number, limit: number): Promise<SummarizeInput[]>;
 }

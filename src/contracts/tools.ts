@@ -11,6 +11,12 @@ export interface ToolContext {
   turn: { tenant: string; turnId: string; conversationId: string; endUser: string | null };
 }
 
+/** Its `key` is the compensation's own. Nobody reads its `progress`. */
+export interface CompensationContext extends ToolContext {
+  /** The key that `run` was given. */
+  runKey: string;
+}
+
 /** What a reconcilable tool knows of an earlier attempt. */
 export type Reconciliation =
   { state: 'done'; output: Json } | { state: 'not_started' } | { state: 'unknown' };
@@ -28,15 +34,33 @@ export interface ToolDefinition {
   timeoutMs?: number;
   run(args: JsonObject, context: ToolContext): Promise<Json> | Json;
   /**
-   * Undoes a call that succeeded, when its turn failed for good. Tried again until it resolves, with the same
-   * `context.key`, which is another one than that of `run`.
+   * Undoes a call that took effect, when its turn failed for good. Tried up to ten times until it resolves, each time
+   * with the same `context.key`. `output` is what `run` returned, null where that was not usable.
    */
-  compensate?(args: JsonObject, output: Json, context: ToolContext): Promise<void> | void;
+  compensate?(args: JsonObject, output: Json, context: CompensationContext): Promise<void> | void;
+  /** Called after the outcome of a call is stored, unless this process died: lets go of what was kept for a retry. */
+  settled?(context: Pick<ToolContext, 'key'>): Promise<void> | void;
   /** Required by `reconcilable`: looks up by `context.key` what became of an earlier attempt. */
   reconcile?(args: JsonObject, context: ToolContext): Promise<Reconciliation>;
 }
 
 export const DEFAULT_TOOL_TIMEOUT_MS = 60_000;
+
+/** What a model is told of one call at most. */
+export const MAX_TOOL_OUTPUT_CHARACTERS = 262_144;
+
+/**
+ * Thrown by a tool whose own engine is away. While it is `retryable` and the tool's policy allows another start, the call
+ * is tried again, up to ten times in about a minute; then the model is told `message`, and operators `cause`.
+ */
+export class ToolUnavailable extends Error {
+  readonly retryable: boolean;
+  constructor(message: string, { retryable, cause }: { retryable: boolean; cause?: unknown }) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.name = 'ToolUnavailable';
+    this.retryable = retryable;
+  }
+}
 
 /** Result of checking a value against a schema: null when it fits, else one line per mistake. */
 export type SchemaErrors = string[] | null;

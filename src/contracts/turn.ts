@@ -107,8 +107,10 @@ export interface CompensateActivities {
   /** Effects still to be undone, the last one first. */
   listEffects(input: CompensateInput): Promise<EffectRef[]>;
   compensateEffect(input: CompensateEffectInput): Promise<void>;
-  /** Marks an effect as not undone, once its retries are over. */
-  failCompensation(input: CompensateEffectInput & { message: string }): Promise<void>;
+  /** Marks an effect as not undone, once its attempts are over. */
+  failCompensation(
+    input: CompensateEffectInput & { reason: string; message: string },
+  ): Promise<void>;
   closeCompensation(input: CompensateInput): Promise<void>;
 }
 

@@ -24,6 +24,14 @@ describe('what an activity throws', () => {
     expect(failure).toMatchObject({ type: 'unavailable', nonRetryable: false });
   });
 
+  it.each(['index_unreachable', 'temporal_unreachable', 'database_unreachable'] as const)(
+    'is worth another try when another part is away (%s)',
+    async (code) => {
+      const failure = await thrownFor(new TurnkeeperError(code, 'It does not answer.'));
+      expect(failure).toMatchObject({ type: code, nonRetryable: false });
+    },
+  );
+
   it('is not when a caller did something wrong', async () => {
     const failure = await thrownFor(new TurnkeeperError('document_not_found', 'There is none.'));
     expect(failure).toMatchObject({ type: 'document_not_found', nonRetryable: true });

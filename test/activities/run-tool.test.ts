@@ -4,9 +4,10 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it, vi } from 'vitest';
 import { createRunTool } from '../../src/activities/run-tool.ts';
 import { StepRefused, StoreUnavailable, type BegunStep } from '../../src/contracts/store.ts';
+import { ToolUnavailable } from '../../src/contracts/tools.ts';
 import type { ToolContext, ToolDefinition } from '../../src/contracts/tools.ts';
 import type { ToolPolicy } from '../../src/contracts/turn.ts';
-import { attemptOf, ports, shutDown, stepStore, TURN } from './stand-ins.ts';
+import { attemptOf, ports, shutDown, silent, stepStore, TURN } from './stand-ins.ts';
 
 const FIRST: BegunStep = { state: 'open', earlierAttempts: 0 };
 const SECOND: BegunStep = { state: 'open', earlierAttempts: 1 };
@@ -24,14 +25,15 @@ function tool(more: Partial<ToolDefinition>): ToolDefinition {
 
 function run(
   definition: ToolDefinition,
-  { begun = FIRST, environment = attemptOf(), steps = stepStore(begun) } = {},
+  { begun = FIRST, environment = attemptOf(), steps = stepStore(begun), warn = vi.fn() } = {},
 ) {
-  const runTool = createRunTool(ports({ steps, tools: [definition] }));
+  const logger = { ...silent, warn };
+  const runTool = createRunTool(ports({ steps, tools: [definition], logger }));
   const { name, policy, timeoutMs = 5_000 } = definition;
   const call = { callId: 'c1', name, policy, timeoutMs };
   const input = { ...TURN, step: 'tool:c1', after: ['respond:1'], call };
   const settled = () => steps.settleTool.mock.calls.at(-1)?.[1];
-  return { outcome: environment.run(runTool, input), environment, steps, settled };
+  return { outcome: environment.run(runTool, input), environment, steps, settled, warn };
 }
 
 describe('a tool call that an earlier attempt began and did not settle', () => {
@@ -120,6 +122,41 @@ describe('a tool call that was settled', () => {
   });
 });
 
+describe('a tool call whose effect may have to be undone', () => {
+  it.each([
+    [true, { compensate: () => undefined }],
+    [false, {}],
+  ])('is claimed with what is known then: %s', async (compensable, more) => {
+    const { outcome, steps } = run(tool({ ...more, timeoutMs: 1_234 }));
+    await outcome;
+    const claim = { kind: 'tool', name: 'tool', compensable, timeoutMs: 1_234 };
+    expect(steps.begin.mock.calls).toMatchObject([[claim]]);
+  });
+
+  const shape = { type: 'object', required: ['id'] };
+  const returns: [string, Partial<ToolDefinition>, object | null][] = [
+    ['succeeded', { run: () => '{"id":7}' }, { returned: '{"id":7}' }],
+    ['returned another shape', { output: shape, run: () => ({ no: 7 }) }, { returned: { no: 7 } }],
+    ['returned too much', { run: () => 'x'.repeat(262_145) }, { returned: null }],
+    ['returned no JSON', { run: () => (() => 1) as never }, { returned: null }],
+    ['threw', { run: () => Promise.reject(new Error('no')) }, null],
+    ['was called wrongly', { parameters: { ...shape, required: ['x'] } }, null],
+    ['timed out', { timeoutMs: 50, run: () => new Promise(() => undefined) }, null],
+  ];
+
+  it.each(returns)('keeps what is to be undone of one that %s', async (_, more, effect) => {
+    const { outcome, settled } = run(tool(more));
+    await outcome;
+    expect(settled()?.effect).toEqual(effect);
+  });
+
+  it('tells the workflow nothing of what was returned', async () => {
+    const result = { outcome: 'succeeded', returned: { secret: 1 } };
+    const begun: BegunStep = { state: 'settled', status: 'completed', result, error: null };
+    await expect(run(tool({}), { begun }).outcome).resolves.toEqual({ outcome: 'succeeded' });
+  });
+});
+
 describe('a tool that runs', () => {
   it('is stopped when its time is up, also after a garbage collection', async () => {
     const signals: AbortSignal[] = [];
@@ -183,6 +220,85 @@ describe('a tool that runs', () => {
     const failure = await run(tool({}), { steps }).outcome.catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(ApplicationFailure);
     expect(failure).toMatchObject({ type: 'step_fenced', nonRetryable: false });
+  });
+});
+
+describe('a tool that says its engine is away', () => {
+  const cause = new Error('Run docker/sandbox/build.sh.');
+  const away = (retryable: boolean, policy: ToolPolicy = 'idempotent') => {
+    const error = new ToolUnavailable('No sandbox.', { retryable, cause });
+    return tool({ policy, run: () => Promise.reject(error) });
+  };
+
+  it('is tried again, and nothing is settled meanwhile', async () => {
+    const begun: BegunStep = { state: 'open', earlierAttempts: 8 };
+    const { outcome, settled } = run(away(true), { begun });
+    const failure = await outcome.catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(ApplicationFailure);
+    expect(failure).toMatchObject({
+      type: 'unavailable',
+      nonRetryable: false,
+      message: cause.message,
+    });
+    expect(settled()).toBeUndefined();
+  });
+
+  it.each<[string, ToolDefinition, number]>([
+    ['it has been tried ten times', away(true), 9],
+    ['another attempt would be no better', away(false), 0],
+    ['it may be started once only', away(true, 'at-most-once'), 0],
+  ])('is told to the model when %s; why is told to operators', async (_, definition, earlier) => {
+    const begun: BegunStep = { state: 'open', earlierAttempts: earlier };
+    const { outcome, settled, warn } = run(definition, { begun });
+    await expect(outcome).resolves.toEqual({ outcome: 'failed' });
+    expect(JSON.parse(settled()?.output ?? '')).toEqual({
+      error: { type: 'tool_unavailable', message: 'No sandbox.' },
+    });
+    expect(settled()?.error).toEqual({ reason: 'tool_unavailable', message: cause.message });
+    const fields = { tool: 'tool', error: cause.message };
+    expect(warn).toHaveBeenCalledWith('tool unavailable', expect.objectContaining(fields));
+  });
+
+  it('is tried again also when it cannot look up what became of an earlier attempt', async () => {
+    const reconcile = () =>
+      Promise.reject(new ToolUnavailable('No connection.', { retryable: true }));
+    const definition = tool({ policy: 'reconcilable', reconcile });
+    await expect(run(definition, { begun: SECOND }).outcome).rejects.toMatchObject({
+      type: 'unavailable',
+      nonRetryable: false,
+    });
+  });
+});
+
+describe('a tool that keeps something for a retry', () => {
+  it('is told when the outcome of the call is stored', async () => {
+    const steps = stepStore();
+    const settled = vi.fn<NonNullable<ToolDefinition['settled']>>();
+    await run(tool({ settled }), { steps }).outcome;
+    expect(settled).toHaveBeenCalledExactlyOnceWith({ key: `${TURN.turnId}:tool:c1` });
+    expect(settled.mock.invocationCallOrder[0]).toBeGreaterThan(
+      steps.settleTool.mock.invocationCallOrder[0] ?? Infinity,
+    );
+  });
+
+  it('is not told while another attempt may need it', async () => {
+    const steps = stepStore();
+    steps.settleTool.mockRejectedValue(new StepRefused('step_fenced', 'Lost its step.'));
+    const settled = vi.fn<NonNullable<ToolDefinition['settled']>>();
+    await run(tool({ settled }), { steps }).outcome.catch(() => undefined);
+    expect(settled).not.toHaveBeenCalled();
+  });
+
+  it('and does not let go of it, is logged: the outcome stands', async () => {
+    const settled = () => Promise.reject(new Error('no connection'));
+    const { outcome, warn } = run(tool({ settled }));
+    await expect(outcome).resolves.toEqual({ outcome: 'succeeded' });
+    await vi.waitFor(() =>
+      expect(warn).toHaveBeenCalledWith(
+        'tool did not let go',
+        expect.objectContaining({ tool: 'tool', error: 'no connection' }),
+      ),
+    );
   });
 });
 

@@ -38,6 +38,7 @@ export function stepStore(begun: BegunStep = { state: 'open', earlierAttempts: 0
     recordIntent: vi.fn<StepStore['recordIntent']>(async () => ({
       callId: 'call',
       failedCalls: 0,
+      abandonedCalls: 0,
     })),
     recordFailedCall: vi.fn<StepStore['recordFailedCall']>(async () => undefined),
     settleRetrieval: vi.fn<StepStore['settleRetrieval']>(async () => undefined),
@@ -56,7 +57,10 @@ export function context(
   return {
     conversationId: 'conversation-1',
     endUser: null,
+    ageMs: 0,
     definition: { name: 'A', model: 'small', ...definition },
+    summary: null,
+    summaryWanted: 0,
     items: [{ position: 1, turnId: TURN.turnId, item, createdAt }],
     passages: [],
     usedTokens: 0,

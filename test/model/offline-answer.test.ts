@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
+import { planSummary } from '../../src/conversation/summary.ts';
 import { offlineAnswer, parsePassages } from '../../src/dev/offline-model/answer.ts';
 import { readCreateRequest } from '../../src/dev/offline-model/request.ts';
 import type { OutputItem } from '../../src/dev/offline-model/wire.ts';
@@ -186,6 +187,24 @@ The captain of the ship is Ada. A ship needs water.`;
     ]);
     expect(textOf(said)).toContain('- run_code(python): 42\n- run_code(python): stdout: ');
     expect(textOf(said)).toContain('NameError');
+  });
+
+  it('summarizes what users said, on top of the summary before', () => {
+    const said = (texts: string[], through: number, text?: string) => {
+      const items = texts.map((content, n) => ({
+        position: n + 1,
+        turnId: 't',
+        item: { ...user(content), type: 'message' },
+        createdAt: new Date(0),
+      }));
+      const summary = text === undefined ? null : { text, through };
+      const work = { definition: { name: 'A', model: 'm' }, endUser: null, summary, items };
+      const { request } = planSummary(work, { model: 'm', safetyIdentifier: null });
+      return textOf(answer(request.input));
+    };
+    const first = said(['Where is "AB-1234"?\nPlease.', 'Thanks.'], 2);
+    expect(first).toBe('[offline model] Said so far:\n- Where is "AB-1234"?\n- Thanks.');
+    expect(said(['And CD-5678?'], 3, first)).toBe(`${first}\n- And CD-5678?`);
   });
 
   it('answers from what the tools said, listing each', () => {

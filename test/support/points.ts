@@ -1,8 +1,8 @@
 import type { ActivityDependencies } from '../../src/activities/dependencies.ts';
 import type { Model, ModelEvent } from '../../src/contracts/model.ts';
 import type { VectorIndex } from '../../src/contracts/retrieval.ts';
-import type { StepStore, Store } from '../../src/contracts/store.ts';
-import type { Tools } from '../../src/contracts/tools.ts';
+import type { StepRef, StepStore, Store } from '../../src/contracts/store.ts';
+import type { ToolDefinition, Tools } from '../../src/contracts/tools.ts';
 
 /** Where a test's worker can be made to stop, until it is killed or let go. */
 export const POINTS = [
@@ -18,12 +18,33 @@ export const POINTS = [
   'runTool: settled',
   'closeTurn: before',
   'closeTurn: sealed',
+  'compensate reserve: before',
+  'compensate reserve: during',
+  'compensate reserve: after',
+  'compensate reserve: settled',
+  'compensate pay: before',
+  'compensate pay: during',
+  'compensate pay: after',
+  'compensate pay: settled',
+  'compensation: before closing',
+  'compensation: closed',
+  'summarize: before',
+  'summarize: after the call',
+  'summarize: stored',
 ] as const;
 
 export type Point = (typeof POINTS)[number];
 
 /** Stays at the point if it is one to stay at. */
 export type Stay = (point: Point) => Promise<void>;
+
+const isPoint = (text: string): text is Point => POINTS.some((point) => point === text);
+
+/** A point of the tool with that name, where it has such points. */
+async function stayAt(stay: Stay, tool: string, where: string): Promise<void> {
+  const point = `compensate ${tool}: ${where}`;
+  if (isPoint(point)) await stay(point);
+}
 
 /** Ports that ask at every point whether to go on. */
 export function hangingPorts(real: ActivityDependencies, stay: Stay): ActivityDependencies {
@@ -64,7 +85,51 @@ function hangingStore(store: Store, stay: Stay): Store {
       return sealed;
     },
   };
-  return { ...store, steps, turns };
+  return {
+    ...store,
+    steps,
+    turns,
+    compensations: hangingCompensations(store, stay),
+    summaries: hangingSummaries(store, stay),
+  };
+}
+
+function hangingSummaries({ summaries }: Store, stay: Stay): Store['summaries'] {
+  return {
+    async work(tenant, conversationId) {
+      const work = await summaries.work(tenant, conversationId);
+      if (work) await stay('summarize: before');
+      return work;
+    },
+    async extend(...change) {
+      await stay('summarize: after the call');
+      const extended = await summaries.extend(...change);
+      await stay('summarize: stored');
+      return extended;
+    },
+  };
+}
+
+function hangingCompensations({ compensations }: Store, stay: Stay): Store['compensations'] {
+  const toolOf = ({ step }: StepRef) => step.replace('compensate:call_', '');
+  return {
+    ...compensations,
+    async begin(step) {
+      const begun = await compensations.begin(step);
+      if (begun.state === 'open') await stayAt(stay, toolOf(step), 'before');
+      return begun;
+    },
+    async settle(ref, failure) {
+      await stayAt(stay, toolOf(ref), 'after');
+      await compensations.settle(ref, failure);
+      await stayAt(stay, toolOf(ref), 'settled');
+    },
+    async close(tenant, turnId) {
+      await stay('compensation: before closing');
+      await compensations.close(tenant, turnId);
+      await stay('compensation: closed');
+    },
+  };
 }
 
 function hangingIndex(index: VectorIndex, stay: Stay): VectorIndex {
@@ -86,12 +151,26 @@ function hangingTools(tools: Tools, stay: Stay): Tools {
       if (!tool) return undefined;
       return {
         ...tool,
+        ...hangingCompensate(tool, stay),
         async run(args, context) {
           const output = await tool.run(args, context);
           await stay('runTool: during');
           return output;
         },
       };
+    },
+  };
+}
+
+function hangingCompensate(
+  { name, compensate }: ToolDefinition,
+  stay: Stay,
+): Pick<ToolDefinition, 'compensate'> {
+  if (!compensate) return {};
+  return {
+    async compensate(args, output, context) {
+      await compensate(args, output, context);
+      await stayAt(stay, name, 'during');
     },
   };
 }

@@ -3,7 +3,7 @@ import { StepRefused, type Appender, type StepRef, type Store } from '../../src/
 
 /** A write of an attempt that had lost its step, refused by the store. */
 export interface Refusal {
-  refused: 'append' | 'settleResponse' | 'settleTool';
+  refused: 'append' | 'settleResponse' | 'settleTool' | 'settleCompensation';
   turnId: string;
 }
 
@@ -34,7 +34,7 @@ function announcingStore(store: Store, announce: Announce): Store {
       throw error;
     }
   };
-  const { steps } = store;
+  const { steps, compensations } = store;
   return {
     ...store,
     steps: {
@@ -42,6 +42,11 @@ function announcingStore(store: Store, announce: Announce): Store {
       settleResponse: (ref, ...rest) =>
         announced('settleResponse', ref, steps.settleResponse(ref, ...rest)),
       settleTool: (ref, ...rest) => announced('settleTool', ref, steps.settleTool(ref, ...rest)),
+    },
+    compensations: {
+      ...compensations,
+      settle: (ref, ...rest) =>
+        announced('settleCompensation', ref, compensations.settle(ref, ...rest)),
     },
   };
 }

@@ -1,5 +1,8 @@
 import { inject } from 'vitest';
 import type { TestContext } from 'vitest';
+import { readCacheDir } from '../../src/config.ts';
+import type { Sandbox } from '../../src/contracts/sandbox.ts';
+import { installCommand } from '../../src/dev/qdrant-engine/python.ts';
 
 /** Something a test needs that this machine may not have. */
 export interface Part {
@@ -21,7 +24,22 @@ const PARTS = {
     missing: inject('postgresMissing'),
     command: 'apt-get install -y postgresql',
   }),
-};
+  'qdrant-engine': (): Part => ({
+    name: 'Qdrant’s engine',
+    missing: inject('qdrantEngineMissing'),
+    command: installCommand(readCacheDir()),
+  }),
+  docker: (): Part => ({
+    name: 'sandbox on Docker',
+    missing: inject('sandboxMissing').docker,
+    command: 'docker/sandbox/build.sh, with a Docker engine at DOCKER_HOST',
+  }),
+  bubblewrap: (): Part => ({
+    name: 'sandbox on bubblewrap',
+    missing: inject('sandboxMissing').bubblewrap,
+    command: 'apt-get install -y bubblewrap',
+  }),
+} satisfies Record<string, () => Part> & Record<Sandbox['kind'], () => Part>;
 
 export type PartName = keyof typeof PARTS;
 

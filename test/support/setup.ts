@@ -1,9 +1,15 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { SEARCH_ATTRIBUTES } from '../../src/client/search-attributes.ts';
-import { readCacheDir } from '../../src/config.ts';
+import { readCacheDir, readSandbox } from '../../src/config.ts';
+import type { Sandbox } from '../../src/contracts/sandbox.ts';
+import { startPostgresServer } from '../../src/dev/postgres-server.ts';
+import { startQdrantEngine } from '../../src/dev/qdrant-engine/start.ts';
 import { findTemporalCli } from '../../src/dev/temporal-cli.ts';
 import { startTemporalServer } from '../../src/dev/temporal-server.ts';
-import { startPostgresServer } from './postgres-server.ts';
+import { openSandbox } from '../../src/sandbox/open.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -14,14 +20,26 @@ declare module 'vitest' {
     /** A database whose user may create others; null when there is none. */
     postgresUrl: string | null;
     postgresMissing: string | null;
+    /** Qdrant's engine behind its REST; null when there is none. */
+    qdrantEngineUrl: string | null;
+    qdrantEngineMissing: string | null;
+    /** Why code cannot run there; null where it can. */
+    sandboxMissing: Record<Sandbox['kind'], string | null>;
+    /** The Qdrant server that QDRANT_URL names; null when it is not set. */
+    qdrantServer: { url: string; apiKey: string | null } | null;
   }
 }
 
 type Stop = () => Promise<void>;
 
-/** One Temporal server and one PostgreSQL for the whole run. What cannot be had is told, and its tests are skipped. */
+/** One Temporal server, one PostgreSQL and one Qdrant engine for the whole run. What cannot be had is told, and its tests are skipped. */
 export default async function setup(project: TestProject): Promise<Stop> {
-  const stops = await Promise.all([provideTemporal(project), providePostgres(project)]);
+  const stops = await Promise.all([
+    provideTemporal(project),
+    providePostgres(project),
+    provideQdrant(project),
+    provideSandboxes(project),
+  ]);
   return async () => {
     await Promise.all(stops.map((stop) => stop()));
   };
@@ -61,6 +79,46 @@ async function providePostgres({ provide }: TestProject): Promise<Stop> {
   } catch (error) {
     provide('postgresMissing', reasonOf(error));
     return () => Promise.resolve();
+  }
+}
+
+async function provideQdrant({ provide }: TestProject): Promise<Stop> {
+  const { QDRANT_URL: url, QDRANT_API_KEY: apiKey } = process.env;
+  provide('qdrantServer', url ? { url, apiKey: apiKey || null } : null);
+  provide('qdrantEngineUrl', null);
+  provide('qdrantEngineMissing', null);
+  const dataDir = await mkdtemp(join(tmpdir(), 'turnkeeper-qdrant-'));
+  const removeData = () => rm(dataDir, { recursive: true, force: true });
+  try {
+    const onProgress = (message: string) => console.log(message);
+    const engine = await startQdrantEngine({ dataDir, cacheDir: readCacheDir(), onProgress });
+    provide('qdrantEngineUrl', engine.url);
+    return async () => {
+      await engine.stop();
+      await removeData();
+    };
+  } catch (error) {
+    provide('qdrantEngineMissing', reasonOf(error));
+    return removeData;
+  }
+}
+
+async function provideSandboxes({ provide }: TestProject): Promise<Stop> {
+  const [docker, bubblewrap] = await Promise.all([
+    sandboxMissing('docker'),
+    sandboxMissing('bubblewrap'),
+  ]);
+  provide('sandboxMissing', { docker, bubblewrap });
+  return () => Promise.resolve();
+}
+
+async function sandboxMissing(kind: Sandbox['kind']): Promise<string | null> {
+  try {
+    const { sandbox } = await openSandbox({ ...readSandbox(), kind });
+    await sandbox?.close();
+    return null;
+  } catch (error) {
+    return reasonOf(error);
   }
 }
 

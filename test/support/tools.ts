@@ -5,6 +5,7 @@ import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import type { ToolContext, ToolDefinition } from '../../src/contracts/tools.ts';
 import type { ToolPolicy } from '../../src/contracts/turn.ts';
 import { readEffects } from './effects.ts';
+import { undoableTools } from './undoable-tools.ts';
 
 const ANY_OBJECT = { type: 'object' } satisfies JsonObject;
 const TWO_NUMBERS = {
@@ -16,7 +17,7 @@ const TWO_NUMBERS = {
 
 /** Tools whose effects are lines in a file, so that a test can count what happened whoever was killed. */
 export function testTools(effectsFile: string): ToolDefinition[] {
-  const effect = (name: string, { key }: ToolContext) =>
+  const effect = (name: string, { key }: Pick<ToolContext, 'key'>) =>
     appendFileSync(effectsFile, `${JSON.stringify({ tool: name, key })}\n`);
   const effectful = (name: string, policy: ToolPolicy): ToolDefinition => ({
     name,
@@ -86,6 +87,7 @@ export function testTools(effectsFile: string): ToolDefinition[] {
         return null;
       },
     },
+    ...undoableTools(effect),
     effectful('touch', 'idempotent'),
     effectful('send', 'at-most-once'),
     {

@@ -62,6 +62,7 @@ export async function openWorld(extra: WorldEnvironment = () => ({})): Promise<W
     TEMPORAL_ADDRESS: connectionOptions.address,
     TURNKEEPER_TASK_QUEUE: freshTaskQueue(),
     TURNKEEPER_SWEEP_INTERVAL_MS: '500',
+    TURNKEEPER_SANDBOX: 'none',
     TEST_EFFECTS: effectsFile,
     ...(await extra(database.url)),
   };

@@ -36,8 +36,16 @@ describe('loadConfig', () => {
       databaseUrl: NEEDED.DATABASE_URL,
       databasePoolSize: 10,
       vectorDatabaseUrl: null,
+      qdrant: null,
       openai: { apiKey: null, baseUrl: null },
       embeddings: { source: 'auto', model: 'text-embedding-3-small', dimensions: 512 },
+      sandbox: {
+        kind: 'auto',
+        image: 'turnkeeper-sandbox',
+        runtime: null,
+        dockerHost: 'unix:///var/run/docker.sock',
+      },
+      metrics: null,
       cacheDir: '/nowhere/.cache/turnkeeper',
       taskQueue: 'turnkeeper',
       toolsModule: null,
@@ -60,6 +68,8 @@ describe('loadConfig', () => {
     const config = load({
       DATABASE_POOL_SIZE: '4',
       VECTOR_DATABASE_URL: 'postgresql://v.example/vectors',
+      QDRANT_URL: 'https://q.example:6333',
+      QDRANT_API_KEY: 'key',
       OPENAI_API_KEY: ' sk-1 ',
       OPENAI_BASE_URL: 'http://127.0.0.1:9/v1',
       EMBEDDINGS: 'openai',
@@ -80,6 +90,7 @@ describe('loadConfig', () => {
     expect(config).toMatchObject({
       databasePoolSize: 4,
       vectorDatabaseUrl: 'postgresql://v.example/vectors',
+      qdrant: { url: 'https://q.example:6333', apiKey: 'key' },
       openai: { apiKey: 'sk-1', baseUrl: 'http://127.0.0.1:9/v1' },
       embeddings: { source: 'openai', model: 'other', dimensions: 256 },
       cacheDir: resolve('caches'),
@@ -220,8 +231,14 @@ describe('describeConfig', () => {
     expect(load_).not.toThrow(/hunter2/);
   });
 
-  it('says that retrieval is off without a database for it', () => {
-    expect(describeConfig(load()).join('\n')).toContain('retrieval is off');
+  it('tells where documents are: in Qdrant, in PostgreSQL, or that retrieval is off', () => {
+    const postgres = { VECTOR_DATABASE_URL: 'postgres://vectors.example/tk' };
+    const qdrant = { QDRANT_URL: 'http://qdrant.example:6333', QDRANT_API_KEY: 'hunter2' };
+    const told = (env: Record<string, string>) => describeConfig(load(env)).join('\n');
+    expect(told({})).toContain('retrieval is off');
+    expect(told(postgres)).toContain('vectors.example');
+    expect(told({ ...postgres, ...qdrant })).toContain('Qdrant, http://qdrant.example:6333');
+    expect(told({ ...postgres, ...qdrant })).not.toMatch(/vectors\.example|hunter2/);
   });
 });
 

@@ -16,7 +16,7 @@ import type {
   TurnInput,
   TurnOutcome,
 } from '../../src/contracts/turn.ts';
-import { workflowsPath } from '../../src/run-worker.ts';
+import { workflowsPath } from '../../src/open-worker.ts';
 import { activityInputs } from '../support/histories.ts';
 import { hasPart, requirePart } from '../support/require-part.ts';
 import { freshTaskQueue, testTemporal } from '../support/temporal.ts';

@@ -76,6 +76,12 @@ describe('the tools registry', () => {
     expectRefused([weather({ policy: 'reconcilable' })], 'invalid_tool', /reconcile function/);
   });
 
+  it('refuses a compensate that is no function', () => {
+    const compensate = true as unknown as NonNullable<ToolDefinition['compensate']>;
+    expectRefused([weather({ compensate })], 'invalid_tool', /compensate that is not a function/);
+    expect(createTools([weather({ compensate: () => undefined })]).names()).toEqual(['weather']);
+  });
+
   it('takes names that objects have already', () => {
     const names = ['__proto__', 'constructor', 'hasOwnProperty'];
     const tools = createTools(names.map((name) => weather({ name })));
