@@ -61,7 +61,7 @@ function method(plan: Plan): string {
     `model over HTTP through the \`openai\` package: ${DELTAS} deltas, ${DELTA_MS} ms before each. After ${plan.warmUp}`,
     `turns to warm up they take turns in ${plan.rounds} rounds of ${plan.block} turns one after another, each round in`,
     `another order; the first round and the first turn of each block are discarded. Then each is put under load alone,`,
-    `${plan.loads} times ${plan.loadMs / 1_000} s; the first time is discarded. PostgreSQL runs as Debian ships it, but with`,
+    `${plan.loads} times ${plan.loadMs / 1_000} s; the first time is discarded. PostgreSQL runs with its defaults, but with`,
     `\`fsync=off\` for everybody: what is kept survives the death of any process, not of the machine; Temporal's`,
     `development server keeps histories in memory. Pools have 10 connections.`,
   ].join('\n');
