@@ -22,7 +22,7 @@ import type { TestWorker } from '../support/test-worker.ts';
 import { useDockerEngine } from '../support/use-docker-engine.ts';
 import { useWorld } from '../support/use-world.ts';
 
-const EXTRA_ROWS = 2;
+const EXTRA_ROWS = 0;
 const ANSWER = 'That is computed.';
 const CALL_ID = 'call_code';
 /** Prints something else each time that it runs, and takes long enough to be met on its way. */
