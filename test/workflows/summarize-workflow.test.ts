@@ -1,62 +1,20 @@
-import { Client, Connection } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import {
-  DefaultLogger,
-  makeTelemetryFilterString,
-  NativeConnection,
-  Runtime,
-  Worker,
-} from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { SummarizeActivities, SummarizeInput } from '../../src/contracts/turn.ts';
-import { workflowsPath } from '../../src/open-worker.ts';
-import { hasPart, requirePart } from '../support/require-part.ts';
-import { freshTaskQueue, testTemporal } from '../support/temporal.ts';
-
-/** The workflow on a real server, with an activity that does what a test wants. */
-Runtime.install({
-  logger: new DefaultLogger('ERROR', () => undefined),
-  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
-});
+import { freshTaskQueue } from '../support/temporal.ts';
+import { useWorkflows } from '../support/use-workflows.ts';
 
 const taskQueue = freshTaskQueue();
-const closings: (() => Promise<unknown>)[] = [];
-let client: Client;
 let doing: SummarizeActivities['summarize'];
 
-beforeAll(async () => {
-  if (!hasPart('temporal')) return;
-  const { connectionOptions, namespace } = testTemporal();
-  const connection = await NativeConnection.connect(connectionOptions);
-  const activities: SummarizeActivities = { summarize: (input) => doing(input) };
-  const worker = await Worker.create({
-    connection,
-    namespace,
-    taskQueue,
-    workflowsPath: workflowsPath(),
-    activities,
-  });
-  const running = worker.run();
-  client = new Client({ connection: await Connection.connect(connectionOptions), namespace });
-  closings.push(
-    async () => {
-      worker.shutdown();
-      await running;
-    },
-    () => connection.close(),
-    () => client.connection.close(),
-  );
-});
-afterAll(async () => {
-  for (const close of closings) await close();
-});
-beforeEach((context) => requirePart(context, 'temporal'));
+const activities: SummarizeActivities = { summarize: (input) => doing(input) };
+const client = useWorkflows(taskQueue, activities);
 
 async function run(): Promise<{ workflowId: string; input: SummarizeInput }> {
   const input = { tenant: 'default', conversationId: randomUUID() };
   const workflowId = `summary:${input.conversationId}`;
-  await client.workflow.execute('summarize', { workflowId, taskQueue, args: [input] });
+  await client().workflow.execute('summarize', { workflowId, taskQueue, args: [input] });
   return { workflowId, input };
 }
 
@@ -79,7 +37,7 @@ describe('the workflow of a summary', { timeout: 120_000 }, () => {
     const { workflowId, input } = await run();
     expect(calls).toHaveLength(102);
     expect(calls.at(-1)).toEqual(input);
-    const { events } = await client.workflow.getHandle(workflowId).fetchHistory();
+    const { events } = await client().workflow.getHandle(workflowId).fetchHistory();
     expect(events?.[0]?.workflowExecutionStartedEventAttributes).toMatchObject({
       continuedExecutionRunId: expect.stringMatching(/./) as string,
     });

@@ -1,37 +1,19 @@
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
 import { activityInfo } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import {
-  DefaultLogger,
-  makeTelemetryFilterString,
-  NativeConnection,
-  Runtime,
-  Worker,
-} from '@temporalio/worker';
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type {
   CloseTurnInput,
   TurnActivities,
   TurnInput,
   TurnOutcome,
 } from '../../src/contracts/turn.ts';
-import { workflowsPath } from '../../src/open-worker.ts';
 import { activityInputs } from '../support/histories.ts';
-import { hasPart, requirePart } from '../support/require-part.ts';
-import { freshTaskQueue, testTemporal } from '../support/temporal.ts';
-
-/**
- * The turn workflow on a real server, with activities that do what a test wants: for what hardly ever happens.
- */
-Runtime.install({
-  logger: new DefaultLogger('ERROR', () => undefined),
-  telemetryOptions: { logging: { filter: makeTelemetryFilterString({ core: 'ERROR' }) } },
-});
+import { freshTaskQueue } from '../support/temporal.ts';
+import { useWorkflows } from '../support/use-workflows.ts';
 
 const taskQueue = freshTaskQueue();
-const closings: (() => Promise<unknown>)[] = [];
-let client: Client;
 
 /** What the activities do now. Without another wish the model answers and the store does what it is told. */
 const doing: TurnActivities = { ...plain() };
@@ -49,39 +31,14 @@ function outcomeOf(ending: CloseTurnInput['ending']): TurnOutcome {
   return { status: ending.status, reason: 'reason' in ending ? ending.reason : null };
 }
 
-beforeAll(async () => {
-  if (!hasPart('temporal')) return;
-  const { connectionOptions, namespace } = testTemporal();
-  const connection = await NativeConnection.connect(connectionOptions);
-  const activities: TurnActivities = {
-    retrieve: (input) => doing.retrieve(input),
-    respond: (input) => doing.respond(input),
-    runTool: (input) => doing.runTool(input),
-    closeTurn: (input) => doing.closeTurn(input),
-  };
-  const worker = await Worker.create({
-    connection,
-    namespace,
-    taskQueue,
-    workflowsPath: workflowsPath(),
-    activities,
-  });
-  const running = worker.run();
-  client = new Client({ connection: await Connection.connect(connectionOptions), namespace });
-  closings.push(
-    async () => {
-      worker.shutdown();
-      await running;
-    },
-    () => connection.close(),
-    () => client.connection.close(),
-  );
-});
-afterAll(async () => {
-  for (const close of closings) await close();
-});
-beforeEach((context) => {
-  requirePart(context, 'temporal');
+const activities: TurnActivities = {
+  retrieve: (input) => doing.retrieve(input),
+  respond: (input) => doing.respond(input),
+  runTool: (input) => doing.runTool(input),
+  closeTurn: (input) => doing.closeTurn(input),
+};
+const client = useWorkflows(taskQueue, activities);
+beforeEach(() => {
   Object.assign(doing, plain());
 });
 
@@ -98,7 +55,7 @@ const INPUT: Omit<TurnInput, 'turnId' | 'deadlineMs'> = {
 async function start(more: Partial<TurnInput> = {}): Promise<WorkflowHandle> {
   const turnId = randomUUID();
   const input = { ...INPUT, turnId, deadlineMs: Date.now() + 60_000, ...more };
-  return client.workflow.start('turn', { workflowId: turnId, taskQueue, args: [input] });
+  return client().workflow.start('turn', { workflowId: turnId, taskQueue, args: [input] });
 }
 
 const failing =
