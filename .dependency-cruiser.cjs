@@ -6,7 +6,10 @@
 /** Rooms with the packages of their own vendors. */
 const ROOMS = {
   contracts: {},
-  conversation: { may: ['contracts/'], packages: ['gpt-tokenizer', 'uuid'] },
+  conversation: {
+    may: ['contracts/'],
+    packages: ['gpt-tokenizer', '@pydantic/genai-prices', 'uuid'],
+  },
   workflows: {
     may: ['contracts/', 'conversation/loop\\.ts'],
     packages: ['@temporalio/workflow', '@temporalio/common'],

@@ -20,6 +20,16 @@ describe('what a model call costs', () => {
     expect(costOf('o1', { ...cached, cachedTokens: MILLION / 2 })).toBe(11.25);
   });
 
+  it.each([
+    ['gpt-5', 1.25, 10],
+    ['gpt-5-2025-08-07', 1.25, 10],
+    ['gpt-5-mini', 0.25, 2],
+    ['gpt-4o', 2.5, 10],
+  ])('of %s is its list price, that of a snapshot too', (model, input, output) => {
+    expect(costOf(model, { ...NOTHING, inputTokens: MILLION })).toBe(input);
+    expect(costOf(model, { ...NOTHING, outputTokens: MILLION })).toBe(output);
+  });
+
   it('is unknown for a model that is in no list, not nothing', () => {
     for (const model of ['my-own-model', '', 'toString', '__proto__', 'gpt-5-mini'.repeat(9)]) {
       expect(costOf(model, { ...NOTHING, inputTokens: 5 })).toBeNull();
