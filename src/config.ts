@@ -120,6 +120,11 @@ export function readSandbox(env: Environment = process.env): Config['sandbox'] {
   };
 }
 
+/** The workflows' code as a worker loads it, where it is not that of the build; needs no other setting. */
+export function readWorkflowBundle(env: Environment = process.env): string | null {
+  return readPath(env, 'TURNKEEPER_WORKFLOW_BUNDLE');
+}
+
 /** Where downloads are kept; needs no other setting. */
 export function readCacheDir(env: Environment = process.env): string {
   const home = env['HOME'] ?? homedir();

@@ -1,5 +1,4 @@
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { fileURLToPath } from 'node:url';
 import { createActivities } from './activities/index.ts';
 import type { ActivityDependencies } from './activities/dependencies.ts';
 import { composeWorker, type WorkerComposition } from './compose.ts';
@@ -9,6 +8,7 @@ import { startSweep } from './recovery/sweep.ts';
 import { logRuntime } from './telemetry/runtime-logger.ts';
 import { startMetricsServer, type MetricsServer } from './telemetry/metrics-server.ts';
 import { countSweep, type Metrics } from './telemetry/metrics.ts';
+import { workflowCode } from './workflow-code.ts';
 
 /** Activities hand over or finish before this; only code that blocks the process is cut off by it. */
 const SHUTDOWN_FORCE_TIME = '30s';
@@ -105,7 +105,7 @@ function createWorker(
     connection,
     namespace: temporal.namespace,
     taskQueue,
-    workflowsPath: workflowsPath(),
+    ...workflowCode(),
     activities: createActivities(ports),
     maxConcurrentActivityTaskExecutions: worker.maxConcurrentActivities,
     // Cancellation arrives with the answer to a heartbeat: throttled to 0.8 of the timeout it comes too late.
@@ -116,10 +116,4 @@ function createWorker(
     shutdownGraceTime: 0,
     shutdownForceTime: SHUTDOWN_FORCE_TIME,
   });
-}
-
-/** The file that exports all workflows, of the sources or of the build, whichever this file belongs to. */
-export function workflowsPath(): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return fileURLToPath(new URL(`./workflows/index.${extension}`, import.meta.url));
 }

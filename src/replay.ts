@@ -4,9 +4,9 @@ import { TurnkeeperError } from './contracts/errors.ts';
 import type { ToolDefinition, Tools } from './contracts/tools.ts';
 import { calledTools } from './conversation/history.ts';
 import { historyFromJson } from './history-json.ts';
-import { workflowsPath } from './open-worker.ts';
 import { createTools } from './tools/registry.ts';
 import { refusedCodeTool } from './tools/run-code.ts';
+import { workflowCode } from './workflow-code.ts';
 
 export interface ReplayOptions {
   /**
@@ -71,7 +71,7 @@ async function replayProblems(histories: Named[]): Promise<string[]> {
   if (histories.length === 0) return [];
   const inputs = histories.map(([workflowId, history]) => ({ workflowId, history }));
   const problems: string[] = [];
-  const results = Worker.runReplayHistories({ workflowsPath: workflowsPath() }, inputs);
+  const results = Worker.runReplayHistories(workflowCode(), inputs);
   for await (const { workflowId, error } of results) {
     if (error) problems.push(`${workflowId} does not replay: ${sentence(error)}`);
   }

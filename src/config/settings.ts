@@ -80,6 +80,11 @@ export const SETTINGS = {
     description:
       'Path of a module that exports `tools`, an array of tool definitions, for the worker.',
   },
+  TURNKEEPER_WORKFLOW_BUNDLE: {
+    default: null,
+    description:
+      'Path of the bundled workflows. The build has a bundle; the sources are bundled whenever a worker starts.',
+  },
   TURNKEEPER_SANDBOX: {
     default: 'auto',
     oneOf: ['auto', 'docker', 'bubblewrap', 'none'],

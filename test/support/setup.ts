@@ -5,6 +5,7 @@ import type { TestProject } from 'vitest/node';
 import { SEARCH_ATTRIBUTES } from '../../src/client/search-attributes.ts';
 import { readCacheDir, readSandbox } from '../../src/config.ts';
 import type { Sandbox } from '../../src/contracts/sandbox.ts';
+import { bundleWorkflows } from '../../src/dev/bundle-workflows.ts';
 import { startPostgresServer } from '../../src/dev/postgres-server.ts';
 import { startQdrantEngine } from '../../src/dev/qdrant-engine/start.ts';
 import { findTemporalCli } from '../../src/dev/temporal-cli.ts';
@@ -35,6 +36,7 @@ type Stop = () => Promise<void>;
 /** One Temporal server, one PostgreSQL and one Qdrant engine for the whole run. What cannot be had is told, and its tests are skipped. */
 export default async function setup(project: TestProject): Promise<Stop> {
   const stops = await Promise.all([
+    provideWorkflows(),
     provideTemporal(project),
     providePostgres(project),
     provideQdrant(project),
@@ -43,6 +45,15 @@ export default async function setup(project: TestProject): Promise<Stop> {
   return async () => {
     await Promise.all(stops.map((stop) => stop()));
   };
+}
+
+/** Bundled once: a worker that a test starts takes it from there. */
+async function provideWorkflows(): Promise<Stop> {
+  const directory = await mkdtemp(join(tmpdir(), 'turnkeeper-workflows-'));
+  const bundle = join(directory, 'bundle.js');
+  await bundleWorkflows(bundle);
+  process.env['TURNKEEPER_WORKFLOW_BUNDLE'] = bundle;
+  return () => rm(directory, { recursive: true, force: true });
 }
 
 async function provideTemporal({ provide }: TestProject): Promise<Stop> {

@@ -7,7 +7,7 @@ import {
   Worker,
 } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { workflowsPath } from '../../src/open-worker.ts';
+import { workflowCode } from '../../src/workflow-code.ts';
 import { hasPart, requirePart } from './require-part.ts';
 import { testTemporal } from './temporal.ts';
 
@@ -24,7 +24,7 @@ export function useWorkflows(taskQueue: string, activities: object): () => Clien
     const { connectionOptions, namespace } = testTemporal();
     const connection = await NativeConnection.connect(connectionOptions);
     const options = { connection, namespace, taskQueue, activities };
-    const worker = await Worker.create({ ...options, workflowsPath: workflowsPath() });
+    const worker = await Worker.create({ ...options, ...workflowCode() });
     const running = worker.run();
     const opened = new Client({
       connection: await Connection.connect(connectionOptions),
