@@ -18,9 +18,11 @@ export function idempotencyKey({ turnId, step }: Pick<StepRef, 'turnId' | 'step'
   return `${turnId}:${step}`;
 }
 
-/** Beats once a second: it says that this process lives, not that the work gets on. */
+/**
+ * Beats once a second: it says that this process lives, not that the work gets on. What takes less needs no beat, which
+ * is a call to the server.
+ */
 export async function whileBeating<T>(work: () => Promise<T>): Promise<T> {
-  heartbeat();
   const timer = setInterval(() => heartbeat(), HEARTBEAT_MS);
   try {
     return await work();

@@ -27,10 +27,13 @@ async function respond(dependencies: Dependencies, input: RespondInput): Promise
   const { store, appender } = dependencies;
   const ref = stepRef(input);
   const { model, follows, after } = input;
-  const begun = await store.steps.begin({ ...ref, after, kind: 'respond', model, follows });
+  // Both at once: a context that is older than the step is of use to it, for nobody else adds to a turn's conversation.
+  const [begun, context] = await Promise.all([
+    store.steps.begin({ ...ref, after, kind: 'respond', model, follows }),
+    store.steps.loadContext(ref),
+  ]);
   if (begun.state === 'settled') return settledReply(begun);
   try {
-    const context = await store.steps.loadContext(ref);
     return model === null
       ? await settleWithoutCall(dependencies, ref, context, fallbackAnswer(input, context))
       : await callModel(dependencies, ref, model, context);

@@ -40,18 +40,26 @@ export async function* turnEvents(
   try {
     let delay = nextDelay(null);
     for (let told = false; ;) {
+      const lookedAt = performance.now();
       const batch = await reportingOutage(() => abortable(read, signal));
+      const lookMs = performance.now() - lookedAt;
       for (const event of batch?.events ?? []) {
         yield event;
         after = event.number;
       }
       if (batch?.done) return;
       delay = batch?.events.length ? nextDelay(null) : nextDelay(delay, MAX_DELAY_MS);
-      told = await abortable(() => watch.next(told ? TOLD_DELAY_MS : delay), signal);
+      const wait: number = told ? TOLD_DELAY_MS : Math.max(delay, sparing(lookMs));
+      told = await abortable(() => watch.next(wait), signal);
     }
   } finally {
     watch.close();
   }
+}
+
+/** Where a look takes long, there are too many of them: a reader spends a fifth of its time on them at most. */
+function sparing(lookMs: number): number {
+  return Math.min(4 * lookMs, TOLD_DELAY_MS);
 }
 
 function batchReader(parts: Parts, turnId: string) {

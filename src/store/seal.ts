@@ -49,11 +49,12 @@ export async function sealTurn(
     return { ...told, ...followUps(tenant, turnId, turn, compensating) };
   }
   if (ending.status === 'expired' && !turn.overdue && !turn.waiting) return null;
-  const abandonedCalls = await closeOpenSteps(tx, turnId);
-  const [next, usage] = await Promise.all([
+  const [next, tidy] = await Promise.all([
     turn.holds_lock ? handOver(tx, turn.conversation_id) : null,
-    readUsage(tx, turnId),
+    isTidy(tx, turnId),
   ]);
+  const abandonedCalls = tidy ? [] : await closeOpenSteps(tx, turnId);
+  const usage = await readUsage(tx, turnId);
   const reason = 'reason' in ending ? ending.reason : null;
   await Promise.all([
     writeEnding(tx, turnId, ending, reason, next?.turnId ?? null),
@@ -123,6 +124,23 @@ const INTERRUPTED: StepFailure = {
   message: 'The turn ended before this step was settled.',
 };
 
+/** Whether nothing is open, as behind most turns. Asked once the turn is locked, so that nothing is opened afterwards. */
+async function isTidy(tx: Queryable, turnId: string): Promise<boolean> {
+  const open = await tx.query(
+    `SELECT 1 FROM turnkeeper.steps WHERE turn_id = $1 AND status = 'open'
+     UNION ALL SELECT 1 FROM turnkeeper.model_calls WHERE turn_id = $1 AND state = 'intent'
+     UNION ALL SELECT 1 FROM turnkeeper.items c WHERE ${OPEN_CALL}
+     LIMIT 1`,
+    [turnId],
+  );
+  return open.length === 0;
+}
+
+/** Of items `c`: a call of turn $1 without an output. */
+const OPEN_CALL = `c.turn_id = $1 AND c.type = 'function_call' AND NOT EXISTS (
+  SELECT 1 FROM turnkeeper.items o
+  WHERE o.turn_id = c.turn_id AND o.call_id = c.call_id AND o.type = 'function_call_output')`;
+
 /**
  * Nothing stays open behind a turn: what was shown becomes an item, every call gets an output, every step is closed.
  * Answers the models of the calls that were still under way.
@@ -164,11 +182,7 @@ async function foldShown(tx: Queryable, turnId: string, step: StepRow): Promise<
 
 async function answerOpenCalls(tx: Queryable, turnId: string, openSteps: StepRow[]): Promise<void> {
   const calls = await tx.query<{ call_id: string; step_key: string; item: Item }>(
-    `SELECT c.call_id, c.step_key, c.item FROM turnkeeper.items c
-     WHERE c.turn_id = $1 AND c.type = 'function_call' AND NOT EXISTS (
-       SELECT 1 FROM turnkeeper.items o
-       WHERE o.turn_id = c.turn_id AND o.call_id = c.call_id AND o.type = 'function_call_output')
-     ORDER BY c.position`,
+    `SELECT c.call_id, c.step_key, c.item FROM turnkeeper.items c WHERE ${OPEN_CALL} ORDER BY c.position`,
     [turnId],
   );
   for (const { call_id: callId, step_key: step } of calls) {
