@@ -18,7 +18,7 @@ export async function historiesOf(
   return histories;
 }
 
-async function historyOf(temporal: Client, workflowId: string): Promise<TurnHistory> {
+export async function historyOf(temporal: Client, workflowId: string): Promise<TurnHistory> {
   const handle = temporal.workflow.getHandle(workflowId);
   // The last event is written after the turn was sealed.
   await handle.result();

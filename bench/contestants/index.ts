@@ -30,6 +30,11 @@ export const CONTESTANTS = {
     note: 'A workflow of three steps (load, model call, save), one write to a DBOS stream for each delta, read by the caller. Interrupted workflows are resumed when their executor is back; a model call that was interrupted starts over, after what was streamed before.',
     create: async () => (await import('./dbos.ts')).dbos(),
   },
+  temporal: {
+    title: 'Temporal alone, one process',
+    note: 'The loop in memory inside a workflow of the shape of a plain turn, whose activities keep nothing: what the Temporal SDK and its development server take by themselves. The rest of what Turnkeeper takes in one process is its own.',
+    create: async () => (await import('./bare-temporal.ts')).bareTemporal(),
+  },
   'single-postgres': {
     title: 'Turnkeeper, one process, PostgreSQL',
     note: 'Client and worker in one process (`connectWithWorker`), eager workflow start; Temporal development server, history in memory.',

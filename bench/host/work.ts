@@ -6,11 +6,32 @@ function question(turn: number): string {
   return `Question ${turn}: what do the beavers build at the upper end of the valley, and what keeps it from being washed away?`;
 }
 
+/** Far more than a turn takes under any load here. */
+const TURN_LIMIT_MS = 60_000;
+
+/** A turn that hangs ends the benchmark, which says whose it was. */
+async function runTurn(
+  contestant: Contestant,
+  conversation: string,
+  text: string,
+): Promise<TurnTiming> {
+  let timer: NodeJS.Timeout | undefined;
+  const overdue = new Promise<never>((_, reject) => {
+    const error = new Error(`A turn has not ended within ${TURN_LIMIT_MS / 1_000} s.`);
+    timer = setTimeout(() => reject(error), TURN_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([contestant.runTurn(conversation, text), overdue]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 export async function runTurns(contestant: Contestant, count: number): Promise<TurnTiming[]> {
   const conversation = await contestant.openConversation();
   const timings: TurnTiming[] = [];
   for (let turn = 1; turn <= count; turn += 1) {
-    timings.push(await contestant.runTurn(conversation, question(turn)));
+    timings.push(await runTurn(contestant, conversation, question(turn)));
   }
   return timings;
 }
@@ -30,7 +51,7 @@ export async function runLoad(
     while (elapsed() < durationMs) {
       const conversation = await contestant.openConversation();
       for (let turn = 1; turn <= TURNS_PER_CONVERSATION && elapsed() < durationMs; turn += 1) {
-        await contestant.runTurn(conversation, question(turn));
+        await runTurn(contestant, conversation, question(turn));
         turns += 1;
       }
     }
@@ -45,7 +66,7 @@ export async function grow(contestant: Contestant, targets: number[]): Promise<G
   const growth: Growth[] = [];
   let turn = 0;
   for (const turns of targets) {
-    while (turn < turns) await contestant.runTurn(conversation, question((turn += 1)));
+    while (turn < turns) await runTurn(contestant, conversation, question((turn += 1)));
     const databaseBytes = (await contestant.stateBytes()) - before;
     growth.push({ turns, databaseBytes, histories: await contestant.histories(conversation) });
   }
