@@ -1,0 +1,127 @@
+import type { AssistantDefinition } from '../assistant.ts';
+import type { Item, Json, JsonObject } from '../json.ts';
+import type { Passage } from '../retrieval.ts';
+import type { Reply, ToolOutcome, ToolPolicy } from '../turn.ts';
+import type { ConversationItem, ConversationSummary } from './conversations.ts';
+import type { NewEvent } from './events.ts';
+import type { StepRef } from './step-ref.ts';
+
+export type BeginStep = StepRef & { after: string[] } & (
+    | { kind: 'retrieve' }
+    | { kind: 'respond'; model: string | null; follows: JsonObject | null }
+    | {
+        kind: 'tool';
+        callId: string;
+        name: string;
+        policy: ToolPolicy | null;
+        /** Whether the tool can undo what it does, and for how long it may run. */
+        compensable: boolean;
+        timeoutMs: number;
+      }
+  );
+
+export type BegunStep =
+  | {
+      state: 'open';
+      /** How many attempts began it before this one: over 0, something may have happened already. */
+      earlierAttempts: number;
+    }
+  | { state: 'settled'; status: 'completed' | 'failed'; result: Json; error: StepFailure | null };
+
+/** What a step that failed for good leaves behind. */
+export interface StepFailure {
+  reason: string;
+  message: string;
+}
+
+/** What a model call needs to know of its turn. */
+export interface TurnContext {
+  conversationId: string;
+  endUser: string | null;
+  /** Milliseconds since the turn was accepted, by the database's clock. */
+  ageMs: number;
+  definition: AssistantDefinition;
+  summary: ConversationSummary | null;
+  /** Items up to this position were asked to be summarized; 0 when none were. */
+  summaryWanted: number;
+  /** In order: this turn's items, and the earlier ones that are not in the summary. */
+  items: ConversationItem[];
+  passages: Passage[];
+  /** Tokens this turn has used so far, estimates included. */
+  usedTokens: number;
+}
+
+export interface ToolCall {
+  conversationId: string;
+  endUser: string | null;
+  /** The function_call item as the model gave it. */
+  item: Item;
+}
+
+/** Real numbers of a finished model call. */
+export interface CallUsage {
+  responseId: string | null;
+  requestId: string | null;
+  model: string;
+  inputTokens: number;
+  cachedTokens: number;
+  outputTokens: number;
+  reasoningTokens: number;
+}
+
+export interface SettleResponse {
+  /** Output items, verbatim and in order. */
+  items: Item[];
+  reply: Reply;
+  /** Tool definitions the model was offered. */
+  toolDefinitions: JsonObject[];
+  /** Events not yet appended; they land in the same transaction. */
+  events: NewEvent[];
+  usage: { callId: string; call: CallUsage } | null;
+  /** Items up to this position are to be summarized; null to ask for nothing. */
+  summarize: number | null;
+}
+
+export interface SettleTool {
+  callId: string;
+  outcome: ToolOutcome;
+  /** What the model is told. */
+  output: string;
+  error: StepFailure | null;
+  /** What the tool returned; null when it took no effect, or nobody knows. */
+  effect: { returned: Json } | null;
+}
+
+export interface FailedModelCall {
+  requestId: string | null;
+  error: string;
+  /** The server refused it, or it never got there: unless something was shown, it cost nothing. */
+  refused: boolean;
+}
+
+/** All reject with `StepRefused` when the attempt has lost its step. */
+export interface StepStore {
+  /**
+   * Locks the turn, refuses a sealed or absent one and an attempt that is too old, inserts the step if missing, raises
+   * its fence. When an earlier attempt showed events of a respond step, `turn.rewind` is written here.
+   */
+  begin(step: BeginStep): Promise<BegunStep>;
+  loadContext(ref: StepRef): Promise<TurnContext>;
+  loadToolCall(ref: StepRef, callId: string): Promise<ToolCall>;
+  /**
+   * Commits the intent to send one model call and marks earlier intents of the step as abandoned.
+   * `failedCalls` counts this step's calls that failed before, `abandonedCalls` those given up by this.
+   */
+  recordIntent(
+    ref: StepRef,
+    call: { model: string; inputTokens: number },
+  ): Promise<{ callId: string; failedCalls: number; abandonedCalls: number }>;
+  /** A call that failed; the step stays open for another attempt. */
+  recordFailedCall(ref: StepRef, callId: string, call: FailedModelCall): Promise<void>;
+  settleRetrieval(ref: StepRef, passages: Passage[]): Promise<void>;
+  settleResponse(ref: StepRef, response: SettleResponse): Promise<void>;
+  /** Stores the function_call_output at the place reserved for it. */
+  settleTool(ref: StepRef, call: SettleTool): Promise<void>;
+  /** Settles a step as failed; deltas of it that readers saw are rewound. */
+  settleFailure(ref: StepRef, failure: StepFailure, result?: Json): Promise<void>;
+}

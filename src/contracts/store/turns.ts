@@ -1,0 +1,127 @@
+import type { Item } from '../json.ts';
+import type { Passage } from '../retrieval.ts';
+import type {
+  CompensateInput,
+  Ending,
+  FinalStatus,
+  SummarizeInput,
+  ToolOutcome,
+  ToolPolicy,
+  TurnInput,
+} from '../turn.ts';
+import type { Page, PageRequest, RequestKey } from './pages.ts';
+
+export type TurnState = 'queued' | 'accepted' | 'started' | 'sealed';
+export type TurnStatus = 'queued' | 'in_progress' | 'requires_action' | FinalStatus;
+
+export interface Turn {
+  id: string;
+  conversationId: string;
+  assistantId: string;
+  assistantVersion: number;
+  state: TurnState;
+  status: TurnStatus;
+  /** Why it ended so, unless completed. */
+  reason: string | null;
+  /** The same for people; null unless failed. */
+  message: string | null;
+  deadline: Date;
+  acceptedAt: Date;
+  startedAt: Date | null;
+  sealedAt: Date | null;
+  /** `closed`: each effect that was to be undone has its step, which says how that went. Null: nothing is to be undone. */
+  compensation: 'requested' | 'closed' | null;
+}
+
+export interface AcceptTurn {
+  conversationId: string;
+  assistantId: string;
+  assistantVersion?: number;
+  items: Item[];
+  key?: RequestKey;
+}
+
+export type Accepted =
+  | { kind: 'accepted' | 'repeated'; turn: Turn; input: TurnInput }
+  /** Nothing was written: another turn holds the conversation. */
+  | { kind: 'busy'; active: Turn; activeInput: TurnInput };
+
+export interface Step {
+  key: string;
+  kind: StepKind;
+  status: StepStatus;
+  /** Attempts that began it. */
+  attempts: number;
+  model: string | null;
+  tool: {
+    callId: string;
+    name: string;
+    policy: ToolPolicy | null;
+    outcome: ToolOutcome | null;
+  } | null;
+  error: { reason: string; message: string } | null;
+  startedAt: Date;
+  settledAt: Date | null;
+}
+
+export type StepKind = 'retrieve' | 'respond' | 'tool' | 'compensate';
+/** `failed`: settled without what it was for. `closed`: the turn, or its compensation, was ended over it. */
+export type StepStatus = 'open' | 'completed' | 'failed' | 'closed';
+
+export interface ModelCall {
+  step: string;
+  model: string;
+  /** `intent`: sent, or about to be. `abandoned`: nobody waits for it any more; its tokens are an estimate. */
+  state: 'intent' | 'completed' | 'failed' | 'abandoned';
+  estimated: boolean;
+  responseId: string | null;
+  requestId: string | null;
+  inputTokens: number;
+  cachedTokens: number;
+  outputTokens: number;
+  reasoningTokens: number;
+}
+
+export interface Usage {
+  inputTokens: number;
+  cachedTokens: number;
+  outputTokens: number;
+  reasoningTokens: number;
+  totalTokens: number;
+  calls: ModelCall[];
+}
+
+export type Source = Pick<
+  Passage,
+  'chunkId' | 'documentId' | 'documentName' | 'start' | 'end' | 'text' | 'score'
+>;
+
+export interface Sealed {
+  status: FinalStatus;
+  reason: string | null;
+  /** False when somebody else had sealed it before. */
+  won: boolean;
+  /** From accept to the end, by the database's clock. */
+  durationMs: number;
+  /** Models of the calls that this gave up, one entry a call. */
+  abandonedCalls: string[];
+  /** The queued turn that got the lock, to be started by whoever reads this. */
+  next: TurnInput | null;
+  /** Effects to be undone, to be started by whoever reads this. */
+  compensate: CompensateInput | null;
+  /** The conversation outgrew what a model is shown: its summary is to be started by whoever reads this. */
+  summarize: SummarizeInput | null;
+}
+
+export interface TurnStore {
+  accept(tenant: string, request: AcceptTurn): Promise<Accepted>;
+  /** `accepted` → `started`; a turn in any other state is left alone. */
+  markStarted(tenant: string, turnId: string): Promise<void>;
+  get(tenant: string, turnId: string): Promise<Turn>;
+  list(tenant: string, conversationId: string, page: PageRequest): Promise<Page<Turn>>;
+  steps(tenant: string, turnId: string): Promise<Step[]>;
+  usage(tenant: string, turnId: string): Promise<Usage>;
+  sources(tenant: string, turnId: string): Promise<Source[]>;
+  /** The only way a turn ends. `expired` is refused (null) before the deadline. */
+  seal(tenant: string, turnId: string, ending: Ending): Promise<Sealed | null>;
+}
