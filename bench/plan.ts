@@ -31,7 +31,7 @@ export const QUICK: Plan = {
   rounds: 3,
   block: 8,
   concurrency: 50,
-  loadMs: 2_000,
+  loadMs: 1_000,
   loads: 2,
-  growth: [10, 50],
+  growth: [10, 20],
 };

@@ -30,18 +30,31 @@ export async function readVersions(temporalCli: string): Promise<Version[]> {
     { name: 'Node.js', version: process.version },
     ...(await Promise.all(packages)),
     { name: 'Temporal CLI', version: await firstLine(temporalCli, ['--version']) },
-    { name: 'PostgreSQL', version: await firstLine('psql', ['--version']) },
+    {
+      name: 'PostgreSQL',
+      version: await firstLine('psql', ['--version']).catch(() => 'not installed'),
+    },
   ];
 }
 
 /** Looks for package.json beside the entry or above it: not every package exports it. */
 async function versionOf(name: string): Promise<string> {
-  const entry = createRequire(import.meta.url).resolve(name);
+  const entry = entryOf(name);
+  if (entry === null) return 'not installed';
   for (let folder = dirname(entry); folder !== dirname(folder); folder = dirname(folder)) {
     const manifest = await readManifest(join(folder, 'package.json'));
     if (manifest?.name === name && manifest.version) return manifest.version;
   }
   return 'unknown';
+}
+
+/** Peers are installed by `npm run bench` alone. */
+function entryOf(name: string): string | null {
+  try {
+    return createRequire(import.meta.url).resolve(name);
+  } catch {
+    return null;
+  }
 }
 
 async function readManifest(path: string): Promise<{ name?: string; version?: string } | null> {
