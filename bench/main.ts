@@ -1,4 +1,4 @@
-/** `npm run bench -- [--quick] [--only name,name] [--out file]` */
+/** `npm run bench -- [--quick | --smoke] [--only name,name] [--out file]` */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ import { startHost, type Host } from './host/remote.ts';
 import { measureLatency } from './measure/latency.ts';
 import { measureLoad } from './measure/load.ts';
 import { startModel, type BenchModel } from './model.ts';
-import { FULL, QUICK, type Plan } from './plan.ts';
+import { FULL, QUICK, SMOKE, type Plan } from './plan.ts';
 import { progress } from './progress.ts';
 import { reportOf, type Results } from './report.ts';
 import { describeMachine, readVersions } from './versions.ts';
@@ -30,6 +30,7 @@ function readOptions(args: string[]): Options {
     args,
     options: {
       quick: { type: 'boolean', default: false },
+      smoke: { type: 'boolean', default: false },
       only: { type: 'string', default: CONTESTANT_NAMES.join(',') },
       out: { type: 'string', default: 'docs/results/bench.md' },
     },
@@ -42,7 +43,7 @@ function readOptions(args: string[]): Options {
     );
   }
   const names = CONTESTANT_NAMES.filter((name) => name === ZERO || asked.includes(name));
-  return { plan: values.quick ? QUICK : FULL, names, out: values.out };
+  return { plan: values.smoke ? SMOKE : values.quick ? QUICK : FULL, names, out: values.out };
 }
 
 async function run({ plan, names }: Options): Promise<Results> {

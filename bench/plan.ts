@@ -31,7 +31,18 @@ export const QUICK: Plan = {
   rounds: 3,
   block: 8,
   concurrency: 50,
-  loadMs: 1_000,
+  loadMs: 2_000,
   loads: 2,
-  growth: [10, 20],
+  growth: [10, 50],
+};
+
+/** Enough to see that it runs. */
+export const SMOKE: Plan = {
+  warmUp: 1,
+  rounds: 2,
+  block: 2,
+  concurrency: 4,
+  loadMs: 300,
+  loads: 2,
+  growth: [1, 2],
 };

@@ -16,7 +16,7 @@ it('the benchmark runs, and writes a row for each contestant', { timeout: LIMIT_
   const out = join(folder, 'bench.md');
   // The peers have a lock file of their own; those that it runs here need nothing that is not installed.
   const contestants = ['--only', 'temporal,single-pglite'];
-  const args = ['--import', 'tsx', 'bench/main.ts', '--quick', ...contestants, '--out', out];
+  const args = ['--import', 'tsx', 'bench/main.ts', '--smoke', ...contestants, '--out', out];
   await promisify(execFile)(process.execPath, args, { timeout: LIMIT_MS });
   const report = await readFile(out, 'utf8');
   for (const title of ['Temporal alone, one process', 'Turnkeeper, one process, PGlite']) {
