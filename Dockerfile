@@ -18,6 +18,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY package.json ./
+COPY docker/sandbox/supervisor.py docker/sandbox/
 ENV NODE_ENV=production TURNKEEPER_METRICS_PORT=9464
 USER node
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \

@@ -22,6 +22,7 @@ import { pgvectorIndex } from './retrieval/pgvector.ts';
 import { qdrantIndex } from './retrieval/qdrant.ts';
 import type { Space } from './retrieval/vectors.ts';
 import type { Chore } from './recovery/chores.ts';
+import { boundedSandbox } from './sandbox/bounded.ts';
 import { openSandbox } from './sandbox/open.ts';
 import { createAppender } from './store/appender.ts';
 import { openStore } from './store/postgres.ts';
@@ -29,7 +30,7 @@ import { meteredPorts } from './telemetry/metered-ports.ts';
 import { meteredSandbox } from './telemetry/metered-sandbox.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createTools } from './tools/registry.ts';
-import { refusedCodeTool, runCodeTool } from './tools/run-code.ts';
+import { refusedCodeTool, runCodeTool, SANDBOX_WAIT_MS } from './tools/run-code.ts';
 
 /** Ports that go with both a client and a worker. */
 export interface SharedPorts {
@@ -138,7 +139,7 @@ async function openShared(
   opened: Closer,
 ): Promise<SharedPorts> {
   const { databaseUrl: connectionString, databasePoolSize: poolSize, taskQueue } = config;
-  const store = await openStore({ connectionString, poolSize });
+  const store = await openStore({ connectionString, poolSize, logger: temporal.logger });
   opened.add(() => store.close());
   return { store, starter: await temporalStarter({ ...temporal, taskQueue }) };
 }
@@ -164,7 +165,8 @@ async function openCode(
   }
   opened.add(() => sandbox.close());
   logger.info(`sandbox     ${sandbox.description}${why && ` (${why})`}`);
-  const metered = metrics ? meteredSandbox(sandbox, metrics) : sandbox;
+  const bounded = boundedSandbox(sandbox, config.sandbox.concurrency, SANDBOX_WAIT_MS);
+  const metered = metrics ? meteredSandbox(bounded, metrics) : bounded;
   const codeTool = runCodeTool({ sandbox: metered, files });
   return { codeTool, chores: [{ name: 'reap sandboxes', run: () => sandbox.reap() }] };
 }

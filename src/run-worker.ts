@@ -9,7 +9,7 @@ import { jsonLogger } from './telemetry/logger.ts';
 export { connectWithWorker } from './connect-with-worker.ts';
 export type { ConnectWithWorkerOptions } from './connect-with-worker.ts';
 export { defineTool } from './tools/registry.ts';
-export { ToolUnavailable } from './contracts/tools.ts';
+export { AttemptOver, ToolUnavailable } from './contracts/tools.ts';
 export type {
   CompensationContext,
   Reconciliation,

@@ -1,16 +1,22 @@
 #!/usr/bin/env bash
 # Builds the sandbox image: with `docker build` where a hub answers, else from Debian packages alone.
-#   docker/sandbox/build.sh [--from-debian] [image]
+#   docker/sandbox/build.sh [--from-debian] [--fresh] [image]
+# An image that is made of these sources is left as it is; --fresh makes it anew, with Debian's updates of today.
 # The engine is DOCKER_HOST, as for the docker command. From Debian it takes root and debootstrap; the root file system is
 # kept in CI_CACHE_DIR, when that is set, and taken from there the next time.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 from_debian=false
-if [ "${1:-}" = --from-debian ]; then
-  from_debian=true
+fresh=false
+while [ $# -gt 0 ]; do
+  case "$1" in
+    --from-debian) from_debian=true ;;
+    --fresh) fresh=true ;;
+    *) break ;;
+  esac
   shift
-fi
+done
 image="${1:-turnkeeper-sandbox}"
 base="$(sed -n 's/^FROM //p' Dockerfile)"
 suite=bookworm
@@ -26,10 +32,10 @@ digest() { cat "$@" | sha256sum | cut -c 1-16; }
 main() {
   docker version >/dev/null 2>&1 || fail "no Docker engine answers at ${DOCKER_HOST:-the default socket}"
   content="$(digest Dockerfile packages install.sh supervisor.py)"
-  if [ "$(label "$image" org.turnkeeper.sandbox.content)" = "$content" ]; then
+  if ! $fresh && [ "$(label "$image" org.turnkeeper.sandbox.content)" = "$content" ]; then
     say "$image is up to date ($content)"
   elif ! $from_debian && hub_answers; then
-    docker build --build-arg "CONTENT=$content" --tag "$image" .
+    build_from_hub
     say "$image is built ($content)"
   else
     build_from_debian
@@ -45,11 +51,21 @@ hub_answers() {
   timeout 60 docker pull --quiet "$base" 2>/dev/null || { say 'no hub answers' && false; }
 }
 
+build_from_hub() {
+  local build=(docker build --build-arg "CONTENT=$content" --tag "$image")
+  if $fresh; then
+    # The base is one of a certain day.
+    sed 's/^RUN /RUN apt-get update -qq \&\& apt-get upgrade -y -qq \&\& /' Dockerfile | "${build[@]}" --no-cache --file - .
+  else
+    "${build[@]}" .
+  fi
+}
+
 # The same content and configuration as the Dockerfile's, as layers over an imported Debian root.
 build_from_debian() {
   local root_image container
   root_image="turnkeeper-sandbox-debian:$(digest packages install.sh)"
-  docker image inspect "$root_image" >/dev/null 2>&1 || import_root "$root_image"
+  if $fresh || ! docker image inspect "$root_image" >/dev/null 2>&1; then import_root "$root_image"; fi
   container="$(docker create "$root_image" true)"
   on_exit "docker rm --force $container"
   docker cp supervisor.py "$container:/opt/turnkeeper/supervisor.py" >/dev/null
@@ -67,7 +83,7 @@ import_root() {
   work="$(mktemp -d)"
   on_exit "rm -rf $work"
   tarball="${CI_CACHE_DIR:-$work}/${1/:/-}.tar.gz"
-  if ! (cd "${tarball%/*}" && sha256sum --check --status "$tarball.sha256" 2>/dev/null); then
+  if $fresh || ! (cd "${tarball%/*}" && sha256sum --check --status "$tarball.sha256" 2>/dev/null); then
     make_root "$work/root"
     say "packing $tarball"
     tar --create --numeric-owner --one-file-system --directory "$work/root" . | gzip -1 >"$work/packed"
@@ -88,6 +104,8 @@ make_root() {
     echo "deb $mirror $suite-updates main"
     echo "deb $mirror-security $suite-security main"
   } >"$1/etc/apt/sources.list"
+  DEBIAN_FRONTEND=noninteractive chroot "$1" sh -c 'apt-get update -qq && apt-get upgrade -y -qq' >"$1.log" 2>&1 ||
+    { tail "$1.log" >&2 && false; }
   mkdir -p "$1/opt/turnkeeper"
   cp packages install.sh "$1/opt/turnkeeper/"
   say 'installing packages'

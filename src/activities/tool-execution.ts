@@ -1,4 +1,4 @@
-import type { ToolContext } from '../contracts/tools.ts';
+import { AttemptOver, type ToolContext } from '../contracts/tools.ts';
 import { stopSignal } from './attempt.ts';
 
 export type Execution<T> =
@@ -27,12 +27,17 @@ export async function executeWithin<T>(
     const first = await Promise.race([running, aborted(ending.signal)]);
     // A tool that has returned has an outcome, whoever wants to stop it by now.
     if (first) return first;
-    stop.throwIfAborted();
+    if (stop.aborted) throw failureOf(stop);
     return { kind: 'timed_out' };
   } finally {
     over = true;
     clearTimeout(timer);
   }
+}
+
+/** As Temporal is to be told of it. */
+function failureOf({ reason }: AbortSignal): unknown {
+  return reason instanceof AttemptOver ? reason.cause : reason;
 }
 
 function timeoutReason(timeoutMs: number): DOMException {

@@ -63,6 +63,10 @@ async function checkAndClose(
       print(shown(line));
       broken ||= line.verdict === 'broken';
     }
+  } catch (error) {
+    // What was broken may be what took it down.
+    if (!broken || !(error instanceof SandboxUnavailable)) throw error;
+    print(error.message);
   } finally {
     await sandbox.close();
   }

@@ -94,12 +94,18 @@ export const SETTINGS = {
   TURNKEEPER_SANDBOX_IMAGE: {
     default: 'turnkeeper-sandbox',
     description:
-      'Image of the Docker sandbox: a tag, digest or id. Workers run the id it has when they start.',
+      'Image of the Docker sandbox: a tag, digest or id. Workers run the id it has when they start, until that one is gone.',
   },
   TURNKEEPER_SANDBOX_RUNTIME: {
     default: null,
     description:
       'Runtime of the Docker sandbox, such as `runsc` (gVisor). The engine’s own by default.',
+  },
+  TURNKEEPER_SANDBOX_CONCURRENCY: {
+    default: null,
+    range: [1, 10_000],
+    description:
+      'Programs that one worker runs in sandboxes at a time, others wait; as many as there are processors by default.',
   },
   DOCKER_HOST: {
     default: 'unix:///var/run/docker.sock',
@@ -217,8 +223,8 @@ export type DefaultedName = {
 
 /** Settings that are whole numbers. */
 export type NumberName = {
-  [N in DefaultedName]: Table[N] extends { range: object } ? N : never;
-}[DefaultedName];
+  [N in SettingName]: Table[N] extends { range: object } ? N : never;
+}[SettingName];
 
 /** Settings that are one of a few words. */
 export type ChoiceName = {

@@ -60,7 +60,8 @@ export interface Sandbox {
   readonly limits: SandboxLimits;
   /**
    * Runs code, or collects what an earlier attempt with the same key came to. Rejects with `SandboxUnavailable` when the
-   * back end is away. Once `signal` is aborted the code is stopped, and what is left of it removed.
+   * back end is away. Once `signal` is aborted the code is stopped, and what is left of it removed; with the reason
+   * `AttemptOver` it is left for the next attempt, where the back end can.
    */
   run(request: SandboxRequest, options: { signal: AbortSignal }): Promise<SandboxResult>;
   /** Forgets a finished run whose result is stored. */
@@ -70,15 +71,21 @@ export interface Sandbox {
   close(): Promise<void>;
 }
 
-/** The engine, its image or its program is not there, or went away: worth trying again when `retryable`. */
+/** The engine, its image or its program is not there, went away or has no room: worth trying again when `retryable`. */
 export class SandboxUnavailable extends Error {
   readonly reason:
-    'engine_missing' | 'engine_lost' | 'image_missing' | 'image_unknown' | 'program_missing';
+    | 'engine_missing'
+    | 'engine_lost'
+    | 'engine_refused'
+    | 'image_missing'
+    | 'image_unknown'
+    | 'program_missing'
+    | 'busy';
   readonly retryable: boolean;
   constructor(reason: SandboxUnavailable['reason'], message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'SandboxUnavailable';
     this.reason = reason;
-    this.retryable = reason === 'engine_lost';
+    this.retryable = reason === 'engine_lost' || reason === 'busy';
   }
 }

@@ -4,7 +4,9 @@ import type { ToolPolicy } from './turn.ts';
 export interface ToolContext {
   /** Stable over every attempt of this call: give it to whatever the tool calls as idempotency key. */
   key: string;
-  /** Aborted when the turn is cancelled, the time is up, or this attempt lost its step. */
+  /**
+   * Aborted when the turn is cancelled or the time is up; with `AttemptOver` as its reason when only this attempt ends.
+   */
   signal: AbortSignal;
   /** Tells readers of the turn how far the tool is. */
   progress(message: string): void;
@@ -59,6 +61,17 @@ export class ToolUnavailable extends Error {
     super(message, cause === undefined ? undefined : { cause });
     this.name = 'ToolUnavailable';
     this.retryable = retryable;
+  }
+}
+
+/**
+ * Reason of a `signal` that is aborted though the call is still wanted: the worker goes away, or Temporal has given this
+ * attempt up. What it has begun elsewhere is better left for the next attempt.
+ */
+export class AttemptOver extends Error {
+  constructor(cause: unknown) {
+    super('This attempt is over; another one may follow.', { cause });
+    this.name = 'AttemptOver';
   }
 }
 

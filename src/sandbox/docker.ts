@@ -1,7 +1,8 @@
-import type { Sandbox, SandboxLimits } from '../contracts/sandbox.ts';
+import { SandboxUnavailable } from '../contracts/sandbox.ts';
+import type { Sandbox, SandboxLimits, SandboxRequest } from '../contracts/sandbox.ts';
 import { seccompFilter } from './bubblewrap/seccomp.ts';
 import { DEADLINE_LABEL, KEY_LABEL } from './docker/container.ts';
-import { openEngine, type Engine } from './docker/engine.ts';
+import { openEngine, unlessRefused, type Engine } from './docker/engine.ts';
 import { resolveImage } from './docker/image.ts';
 import { remove } from './docker/lifecycle.ts';
 import { runInContainer } from './docker/run.ts';
@@ -30,7 +31,17 @@ export async function dockerSandbox(options: DockerSandboxOptions): Promise<Sand
   const { engine, version, architecture } = await openEngine(dockerHost, runtime);
   const imageId = await resolveImage(engine, image);
   const seccomp = architecture && seccompFilter(architecture);
-  const setup = { imageId, runtime, limits, seccomp };
+  let setup = { imageId, runtime, limits, seccomp };
+  const runWithImage = async (request: SandboxRequest, signal: AbortSignal) => {
+    try {
+      return await runInContainer({ engine, setup, request, signal });
+    } catch (error) {
+      if (!(error instanceof SandboxUnavailable) || error.reason !== 'image_missing') throw error;
+      // It was built again, and the old one pruned.
+      setup = { ...setup, imageId: await resolveImage(engine, image) };
+      return runInContainer({ engine, setup, request, signal });
+    }
+  };
   const on = runtime === null ? '' : ` on ${runtime}`;
   return {
     kind: 'docker',
@@ -38,10 +49,10 @@ export async function dockerSandbox(options: DockerSandboxOptions): Promise<Sand
     limits,
     async run(request, { signal }) {
       checkRequest(request, limits);
-      return runInContainer({ engine, setup, request, signal });
+      return unlessRefused(engine, () => runWithImage(request, signal));
     },
-    discard: (key) => discard(engine, key),
-    reap: () => reap(engine),
+    discard: (key) => unlessRefused(engine, () => discard(engine, key)),
+    reap: () => unlessRefused(engine, () => reap(engine)),
     close: () => Promise.resolve(),
   };
 }

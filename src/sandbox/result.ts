@@ -61,8 +61,18 @@ function wholeLines(written: Buffer): Line[] | null {
   const body = written.subarray(0, end);
   const digest = createHash('sha256').update(body).digest('hex');
   if (parseLine(written.toString('latin1', end))['sha256'] !== digest) return null;
-  const lines = body.toString('latin1').split('\n', MAX_ENTRIES + OTHER_LINES);
-  return lines.map(parseLine);
+  return Array.from(linesOf(body, MAX_ENTRIES + OTHER_LINES), parseLine);
+}
+
+/** One after the other: all of them together are as large as everything that came out. */
+function* linesOf(body: Buffer, most: number): Generator<string> {
+  let start = 0;
+  for (let count = 0; count < most; count++) {
+    const end = body.indexOf('\n', start);
+    if (end < 0) return;
+    yield body.toString('latin1', start, end);
+    start = end + 1;
+  }
 }
 
 type Line = Record<string, unknown>;

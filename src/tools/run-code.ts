@@ -12,6 +12,8 @@ import { RUN_CODE_DESCRIPTION, RUN_CODE_PARAMETERS } from './run-code-schema.ts'
 const CODE_TIMEOUT_MS = 60_000;
 /** For the start of the sandbox, and for files on their way in and out. */
 const MARGIN_MS = 30_000;
+/** How long a call waits for a sandbox of its worker, before it is offered to any worker again. */
+export const SANDBOX_WAIT_MS = 60_000;
 /** Bytes of all files put in: they pass through the worker's memory. */
 const MAX_INPUT_BYTES = 33_554_432;
 
@@ -40,7 +42,7 @@ export function runCodeTool(ports: Ports): ToolDefinition {
     description: RUN_CODE_DESCRIPTION,
     parameters: RUN_CODE_PARAMETERS,
     policy: 'idempotent',
-    timeoutMs: CODE_TIMEOUT_MS + MARGIN_MS,
+    timeoutMs: SANDBOX_WAIT_MS + CODE_TIMEOUT_MS + MARGIN_MS,
     async run(args, context) {
       try {
         return await runCode(ports, args as unknown as Arguments, context);

@@ -1,47 +1,27 @@
 import { existsSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import type { Turn } from '../../src/contracts/store.ts';
-import type { ScriptStep } from '../../src/dev/offline-model/script.ts';
 import { dockerSandbox } from '../../src/sandbox/docker.ts';
 import { DEFAULT_LIMITS } from '../../src/sandbox/limits.ts';
 import { containersOf, startsOf, untilCodeRuns } from '../sandbox/docker-fixtures.ts';
+import { expectComputed, startCodeTurn } from '../support/code-turns.ts';
 import type { Point } from '../support/points.ts';
 import { chosenRows } from '../support/sample.ts';
-import {
-  answer,
-  closedAs,
-  createsOf,
-  expectNextTurn,
-  newTalk,
-  resultOf,
-  say,
-  SOON,
-  type Talk,
-} from '../support/talk.ts';
+import { expectNextTurn, resultOf, SOON, type Talk } from '../support/talk.ts';
 import type { TestWorker } from '../support/test-worker.ts';
 import { useDockerEngine } from '../support/use-docker-engine.ts';
 import { useWorld } from '../support/use-world.ts';
 
 const EXTRA_ROWS = 0;
-const ANSWER = 'That is computed.';
-const CALL_ID = 'call_code';
 /** Prints something else each time that it runs, and takes long enough to be met on its way. */
 const CODE = 'import time, uuid; print(uuid.uuid4()); time.sleep(2)';
 const PRINTED = /^[0-9a-f]{8}-[0-9a-f-]{27}\n$/;
 const HOUR_MS = 3_600_000;
 
-const SCRIPT: ScriptStep[] = [
-  {
-    kind: 'calls',
-    calls: [{ name: 'run_code', arguments: { language: 'python', code: CODE }, callId: CALL_ID }],
-  },
-  answer(ANSWER),
-];
-
 interface Row {
   name: string;
-  /** What is struck, so that a sample has one of each. */
-  point: 'worker' | 'engine';
+  /** What is struck, so that a sample has one of each; the worker before, during and after its call. */
+  point: `worker ${'before' | 'during' | 'after'}` | 'engine';
   /** Where the worker is held, or that the code is on its way. */
   moment: Point | 'the code runs';
   /** Whether a result stays with the engine until it is reaped: nobody was left to discard it. */
@@ -55,25 +35,25 @@ interface Row {
 const ROWS: Row[] = [
   {
     name: 'killed before its code ran: it runs',
-    point: 'worker',
+    point: 'worker before',
     moment: 'runTool: before',
     starts: 1,
   },
   {
     name: 'killed while its code ran: the run goes on, and another worker collects it',
-    point: 'worker',
+    point: 'worker during',
     moment: 'the code runs',
     starts: 1,
   },
   {
     name: 'killed after its code had run: another worker collects the same result',
-    point: 'worker',
+    point: 'worker after',
     moment: 'runTool: during',
     starts: 1,
   },
   {
     name: 'killed right after the output was stored: nothing runs, and the container is reaped',
-    point: 'worker',
+    point: 'worker after',
     moment: 'runTool: settled',
     starts: 1,
     leaves: true,
@@ -101,13 +81,6 @@ const ROWS: Row[] = [
 const engine = useDockerEngine();
 const world = useWorld({ env: () => engine.env() });
 
-async function startTurn(): Promise<{ talk: Talk; turn: Turn; key: string }> {
-  await world().offline.script(SCRIPT);
-  const talk = await newTalk(world(), { tools: ['run_code'] });
-  const turn = await say(world(), talk, 'What is it?');
-  return { talk, turn, key: `${turn.id}:tool:${CALL_ID}` };
-}
-
 /** Temporal waits to try the tool again. */
 async function untilAttemptFailed({ id }: Turn): Promise<void> {
   await vi.waitFor(async () => {
@@ -118,16 +91,7 @@ async function untilAttemptFailed({ id }: Turn): Promise<void> {
 }
 
 async function expectAnswered(talk: Talk, turn: Turn): Promise<void> {
-  const result = await resultOf(world(), turn);
-  expect(result).toMatchObject({ status: 'completed', reason: null, answer: ANSWER });
-  const { input } = (await createsOf(world()))[1]?.body as {
-    input: { type: string; output: string }[];
-  };
-  const outputs = input.filter(({ type }) => type === 'function_call_output');
-  expect(outputs.map(({ output }) => JSON.parse(output) as unknown)).toEqual([
-    expect.objectContaining({ stdout: expect.stringMatching(PRINTED) as string, exit_code: 0 }),
-  ]);
-  expect(await closedAs(world(), turn)).toBe('COMPLETED');
+  await expectComputed(world(), turn, PRINTED);
   await expectNextTurn(world(), talk);
 }
 
@@ -152,7 +116,7 @@ async function expectNothingLeft({ leaves }: Row, key: string): Promise<void> {
 /** Starts a turn and lets it come to that moment. */
 async function runInto({ moment }: Row, worker: TestWorker) {
   const reached = moment === 'the code runs' ? null : worker.hangAt(moment);
-  const started = await startTurn();
+  const started = await startCodeTurn(world(), CODE);
   await (reached ?? untilCodeRuns(engine.current.docker, started.key));
   return started;
 }
@@ -192,18 +156,18 @@ async function killEngine(row: Row): Promise<void> {
 }
 
 const rows = chosenRows(ROWS, EXTRA_ROWS);
-const rowsOf = (point: Row['point']) => rows.filter((row) => row.point === point);
+const strikesWorker = ({ point }: Row) => point !== 'engine';
 
 describe('a turn that runs code, whose worker is', { timeout: 180_000 }, () => {
-  for (const row of rowsOf('worker')) it(row.name, () => killWorker(row));
+  for (const row of rows.filter(strikesWorker)) it(row.name, () => killWorker(row));
 });
 
 describe('a turn that runs code, whose Docker engine is', { timeout: 180_000 }, () => {
-  for (const row of rowsOf('engine')) it(row.name, () => killEngine(row));
+  for (const row of rows.filter((row) => !strikesWorker(row))) it(row.name, () => killEngine(row));
 
   it('frozen for a while: the run is waited for, and nothing runs twice', async () => {
     await withWorker(async () => {
-      const { talk, turn, key } = await startTurn();
+      const { talk, turn, key } = await startCodeTurn(world(), CODE);
       const { Id } = await untilCodeRuns(engine.current.docker, key);
       const { State } = await engine.current.docker.getContainer(Id).inspect();
       engine.current.kill('SIGSTOP');
@@ -219,7 +183,7 @@ describe('a turn that runs code, whose Docker engine is', { timeout: 180_000 }, 
 describe('a turn that is cancelled while its code runs', () => {
   it('takes its container with it', async () => {
     await withWorker(async () => {
-      const { turn, key } = await startTurn();
+      const { turn, key } = await startCodeTurn(world(), CODE);
       await untilCodeRuns(engine.current.docker, key);
       await world().turnkeeper.turns.cancel(turn.id);
       expect(await resultOf(world(), turn)).toMatchObject({ status: 'cancelled' });

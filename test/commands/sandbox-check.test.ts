@@ -45,7 +45,7 @@ describe('turnkeeper sandbox check', () => {
         ]);
         expect(stderr).toBe('');
         expect(code).toBe(0);
-        expect(lines).toHaveLength(12);
+        expect(lines).toHaveLength(13);
         expect(lines[0]).toMatch(/^bubblewrap /);
         for (const line of lines.slice(1))
           expect(line).toMatch(/^(held|not available) +\w+ +tried to /);

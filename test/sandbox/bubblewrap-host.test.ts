@@ -32,6 +32,13 @@ function bwrapThatSays(complaint: string): string {
     mount --bind /mnt/bwrap /usr/bin/bwrap`;
 }
 
+const IMAGE_FOLDER = fileURLToPath(new URL('../../docker/sandbox', import.meta.url));
+const PYTHON_3_10 = `
+    mount -t tmpfs none /mnt
+    printf '#!/bin/sh\necho 3.10\n' >/mnt/python
+    chmod +x /mnt/python
+    mount --bind /mnt/python "$(readlink -f /usr/bin/python3)"`;
+
 describe.skipIf(process.getuid?.() !== 0)(
   'on a host that is not as it should be, bubblewrap',
   () => {
@@ -58,6 +65,8 @@ END`;
     it.each([
       ['bubblewrap', 'mount --bind /dev/null /usr/bin/bwrap', /apt-get install -y bubblewrap/],
       ['Python', 'mount --bind /dev/null "$(readlink -f /usr/bin/python3)"', /install -y python3/],
+      ['a newer Python', PYTHON_3_10, /is Python 3\.10; .* need 3\.11 or newer/],
+      ['its supervisor', `mount -t tmpfs none ${IMAGE_FOLDER}`, /supervisor\.py cannot be read/],
       [
         'user namespaces',
         bwrapThatSays('No permissions to create new namespace'),

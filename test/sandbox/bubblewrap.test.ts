@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, rmdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { SandboxRequest, SandboxResult } from '../../src/contracts/sandbox.ts';
@@ -29,12 +30,17 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
 const isThere = async (mark: string) => (await markedProcesses(mark)).length > 0;
 
 /** Control groups whose names begin like this, of any hierarchy. */
-async function groupsOf(worker: string): Promise<string[]> {
+async function foldersOf(worker: string): Promise<string[]> {
   const hierarchies = await findHierarchies();
-  const folders = hierarchies.flatMap((hierarchy) => CONTROLLERS.map((name) => hierarchy[name]));
-  const names = await Promise.all([...new Set(folders)].map((folder) => readdir(folder)));
-  return names.flat().filter((name) => name.startsWith(`turnkeeper-${worker}-`));
+  const parents = hierarchies.flatMap((hierarchy) => CONTROLLERS.map((name) => hierarchy[name]));
+  const folders = [...new Set(parents)].map(async (parent) =>
+    (await readdir(parent)).map((name) => join(parent, name)),
+  );
+  const all = (await Promise.all(folders)).flat();
+  return all.filter((path) => basename(path).startsWith(`turnkeeper-${worker}-`));
 }
+
+const groupsOf = async (worker: string) => (await foldersOf(worker)).map((path) => basename(path));
 
 describe('the bubblewrap sandbox', () => {
   const host = useSandbox('bubblewrap');
@@ -119,6 +125,18 @@ describe('the bubblewrap sandbox', () => {
     await run(bash('yes'));
     await run(bash('kill -KILL $$'));
     expect(await groupsOf(await ownIdentity())).toEqual([]);
+  });
+
+  it('hands out the result though its control group cannot be taken away', async () => {
+    const mark = `held-${randomUUID()}`;
+    const running = run(bash(`${staying(mark)} & sleep 1; echo done`));
+    await until(() => isThere(mark));
+    const [folder = ''] = await foldersOf(await ownIdentity());
+    const inner = join(folder, 'inner');
+    await mkdir(inner);
+    expect(await running).toMatchObject({ stdout: 'done\n', exitCode: 0 });
+    await rmdir(inner);
+    await rmdir(folder);
   });
 
   describe('whose worker is killed', () => {

@@ -1,14 +1,18 @@
 import { Command } from 'commander';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { addSandboxCheck } from '../../src/commands/sandbox-check.ts';
-import type { Sandbox, SandboxResult } from '../../src/contracts/sandbox.ts';
+import {
+  SandboxUnavailable,
+  type Sandbox,
+  type SandboxResult,
+} from '../../src/contracts/sandbox.ts';
 import { checkSandbox, type CheckedLimit } from '../../src/sandbox/check.ts';
 import { DEFAULT_LIMITS } from '../../src/sandbox/limits.ts';
 import { SANDBOXES, useSandbox } from '../support/sandboxes.ts';
 
 const LIMITS = [
   ...['time', 'output', 'memory', 'processes', 'processor', 'disk'],
-  ...['network', 'files', 'environment', 'rights', 'artifacts'],
+  ...['network', 'files', 'environment', 'rights', 'kernel', 'artifacts'],
 ];
 
 async function checked(sandbox: Sandbox): Promise<CheckedLimit[]> {
@@ -38,6 +42,19 @@ const SUCCESS: SandboxResult = {
   durationMs: 1,
 };
 
+/** What the command prints of that sandbox. */
+async function linesOf(sandbox: Sandbox): Promise<string[]> {
+  const lines: string[] = [];
+  const program = new Command();
+  addSandboxCheck(program, {
+    open: () => Promise.resolve({ sandbox, reasons: [] }),
+    check: checkSandbox,
+    print: (line) => lines.push(line),
+  });
+  await program.parseAsync(['check'], { from: 'user' });
+  return lines;
+}
+
 describe.each(SANDBOXES)('the check of the limits of %s', (kind) => {
   const host = useSandbox(kind);
 
@@ -45,7 +62,7 @@ describe.each(SANDBOXES)('the check of the limits of %s', (kind) => {
     const lines = await checked(host.sandbox);
     expect(lines.map(({ limit }) => limit)).toEqual(LIMITS);
     expect(lines.filter(({ verdict }) => verdict === 'broken')).toEqual([]);
-    expect(lines.filter(({ verdict }) => verdict === 'held').length).toBeGreaterThan(9);
+    expect(lines.filter(({ verdict }) => verdict === 'held').length).toBeGreaterThan(10);
   });
 });
 
@@ -57,18 +74,37 @@ describe('the check of the limits of a sandbox that has none', () => {
   });
 });
 
+describe('the check of a sandbox that runs nothing', () => {
+  const nothing = { ...SUCCESS, stdout: '', artifacts: [] };
+  const idle: Sandbox = { ...open, run: () => Promise.resolve(nothing) };
+
+  it('finds nothing held', async () => {
+    const lines = await checked(idle);
+    expect(lines.filter(({ verdict }) => verdict !== 'broken')).toEqual([]);
+    expect(lines.filter(({ detail }) => detail === '')).toEqual([]);
+  });
+});
+
 describe('the command', () => {
   afterEach(() => (process.exitCode = undefined));
 
+  it('ends with 1 too when the engine goes down after a limit was broken', async () => {
+    const runs = vi.fn(open.run);
+    const away = new SandboxUnavailable('engine_lost', 'The engine went away.');
+    runs.mockResolvedValueOnce(SUCCESS).mockRejectedValueOnce(away);
+    const lines = await linesOf({ ...open, run: runs });
+    expect(process.exitCode).toBe(1);
+    expect(lines.at(-1)).toBe('The engine went away.');
+  });
+
+  it('ends with 2 when the engine goes down before anything was broken', async () => {
+    const away = new SandboxUnavailable('engine_lost', 'The engine went away.');
+    await linesOf({ ...open, run: () => Promise.reject(away) });
+    expect(process.exitCode).toBe(2);
+  });
+
   it('ends with 1 when a limit is broken, and has told which', async () => {
-    const lines: string[] = [];
-    const program = new Command();
-    addSandboxCheck(program, {
-      open: () => Promise.resolve({ sandbox: open, reasons: [] }),
-      check: checkSandbox,
-      print: (line) => lines.push(line),
-    });
-    await program.parseAsync(['check'], { from: 'user' });
+    const lines = await linesOf(open);
     expect(process.exitCode).toBe(1);
     expect(lines[0]).toBe('an open door');
     expect(lines[3]).toMatch(/^broken {8}memory {7}tried to fill .+: .+/);

@@ -155,7 +155,8 @@ describe('reaping', () => {
     const living = requestOf('python', SLOW_MARK);
     const running = runAndDiscard(host.sandbox, living);
     try {
-      expect(await host.sandbox.reap()).toBeGreaterThanOrEqual(1);
+      // How many is not known: workers of other tests reap here too.
+      await host.sandbox.reap();
       await expect(late.inspect()).rejects.toMatchObject({ statusCode: 404 });
       await expect(ended.inspect()).resolves.toMatchObject({ Id: ended.id });
       await expect(stranger.inspect()).resolves.toMatchObject({ Id: stranger.id });

@@ -27,6 +27,17 @@ export interface Bait {
   reached: () => boolean;
 }
 
+/** What a program prints last that is not ended by its limit: one that did not come so far has shown nothing. */
+export const END = 'that was all';
+
+/** What a program printed before its end; null when that was what is wanted. */
+export function unlessPrinted(wanted: string, { stdout, stderr }: SandboxResult): string | null {
+  const lines = stdout.trim().split('\n');
+  if (lines.pop() !== END) return `it did not come to its end ${stderr.slice(-200)}`.trim();
+  const printed = lines.join(', ');
+  return printed === wanted ? null : `this came out: ${printed.slice(0, 200)}`;
+}
+
 /** Null when this limit ended the program. */
 export function unlessEndedBy(
   wanted: SandboxResult['limit'],

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { ENVIRONMENT } from '../inside.ts';
-import type { Attempt } from './attempt.ts';
+import { END, unlessPrinted, type Attempt } from './attempt.ts';
 
 /** Shells and container engines set these by themselves. */
 const ALSO_SET = ['PWD', 'OLDPWD', 'SHLVL', '_', 'LC_CTYPE', 'HOSTNAME', 'container'];
@@ -26,10 +26,10 @@ for family in [17, 38, 40]: # packets, the kernel's cryptography, the hypervisor
     try:
         socket.socket(family, socket.SOCK_RAW if family == 17 else socket.SOCK_STREAM)
         print("opened a socket of family", family)
-    except OSError: pass`,
-    broken: ({ stdout }, _limits, { reached }) => {
-      if (reached()) return 'a port of this host was reached';
-      return stdout === '[]\n' ? null : stdout.trim();
+    except OSError: pass
+print("${END}")`,
+    broken: (result, _limits, { reached }) => {
+      return reached() ? 'a port of this host was reached' : unlessPrinted('[]', result);
     },
   },
   {
@@ -39,9 +39,9 @@ for family in [17, 38, 40]: # packets, the kernel's cryptography, the hypervisor
     code: (_limits, { file }) => `
 cat ${file} /proc/1/root${file} /proc/self/cwd/../../../../..${file} /etc/shadow 2>/dev/null
 ls -A /root /home /mnt /srv 2>/dev/null | grep -v -e ':$' -e '^$'
-for target in /usr/bin/made /usr/lib/made /etc/made /made; do touch $target 2>/dev/null && echo $target; done`,
-    broken: ({ stdout }) =>
-      stdout === '' ? null : `this came out: ${stdout.trim().slice(0, 200)}`,
+for target in /usr/bin/made /usr/lib/made /etc/made /made; do touch $target 2>/dev/null && echo $target; done
+echo ${END}`,
+    broken: (result) => unlessPrinted('', result),
   },
   {
     limit: 'environment',
@@ -52,7 +52,8 @@ for target in /usr/bin/made /usr/lib/made /etc/made /made; do touch $target 2>/d
     broken: ({ stdout }) => {
       const known = [...Object.keys(ENVIRONMENT), ...ALSO_SET];
       const others = stdout.split('\n').filter((name) => name !== '' && !known.includes(name));
-      return others.length === 0 && stdout !== '' ? null : `there were ${others.join(', ')}`;
+      if (others.length > 0) return `there were ${others.join(', ')}`;
+      return stdout.includes('PATH') ? null : 'it found no environment at all';
     },
   },
   {
@@ -65,8 +66,25 @@ grep -E '^Cap(Inh|Prm|Eff|Amb):' /proc/self/status | grep -v '0000000000000000$'
 grep '^NoNewPrivs:' /proc/self/status | grep -v '1$'
 mount -t tmpfs none /tmp 2>/dev/null && echo mounted
 unshare --user --map-root-user true 2>/dev/null && echo made a namespace
-(: >>/proc/sysrq-trigger) 2>/dev/null && echo opened the keys of the console`,
-    broken: ({ stdout }) => (stdout === '' ? null : stdout.trim().replaceAll('\n', ', ')),
+(: >>/proc/sysrq-trigger) 2>/dev/null && echo opened the keys of the console
+echo ${END}`,
+    broken: (result) => unlessPrinted('', result),
+  },
+  {
+    limit: 'kernel',
+    tried: 'to call the kernel where it has been weak',
+    language: 'python',
+    code: () => `
+import ctypes, errno, platform
+kernel = ctypes.CDLL(None, use_errno=True)
+x64 = {"add_key": 248, "keyctl": 250, "perf_event_open": 298, "kexec_load": 246, "bpf": 321, "userfaultfd": 323, "init_module": 175}
+arm64 = {"add_key": 217, "keyctl": 219, "perf_event_open": 241, "kexec_load": 104, "bpf": 280, "userfaultfd": 282, "init_module": 105}
+for name, number in (arm64 if platform.machine() == "aarch64" else x64).items():
+    ctypes.set_errno(0)
+    made = kernel.syscall(number, 0, 0, 0, 0, 0) >= 0
+    if made or ctypes.get_errno() not in [errno.EPERM, errno.EACCES, errno.ENOSYS]: print(name)
+print("${END}")`,
+    broken: (result) => unlessPrinted('', result),
   },
   {
     limit: 'artifacts',

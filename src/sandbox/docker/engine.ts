@@ -30,8 +30,7 @@ export async function openEngine(host: string, runtime: string | null): Promise<
   const info = await engine
     .ask(() => engine.docker.info() as Promise<Info>)
     .catch((error: unknown) => {
-      const message = `No Docker engine answers at ${host}. Start one (Debian: apt-get install -y docker.io), or set DOCKER_HOST.`;
-      throw new SandboxUnavailable('engine_missing', message, error);
+      throw engineMissing(host, error);
     });
   checkEngine(host, info);
   if (runtime !== null && !Object.hasOwn(info.Runtimes, runtime)) {
@@ -46,6 +45,22 @@ export async function openEngine(host: string, runtime: string | null): Promise<
 export function statusOf(error: unknown): number | null {
   const status = error instanceof Error && 'statusCode' in error ? error.statusCode : null;
   return typeof status === 'number' ? status : null;
+}
+
+/** What the engine still says no to, as `SandboxUnavailable`. */
+export async function unlessRefused<T>({ host }: Engine, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    const message = `The Docker engine at ${host} refuses: ${wordsOf(error)}.`;
+    throw new SandboxUnavailable('engine_refused', message, error);
+  }
+}
+
+/** Of the engine, or of whatever kept it from being reached. */
+export function wordsOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, '');
 }
 
 /** What of the engine's own account matters here. */
@@ -124,13 +139,36 @@ async function withinTime<T>(call: () => Promise<T>): Promise<T> {
   }
 }
 
+function engineMissing(host: string, error: unknown): SandboxUnavailable {
+  const cause = error instanceof SandboxUnavailable ? error.cause : error;
+  const words = wordsOf(cause);
+  const { advice } = ADVICE.find(({ words: known }) => known.test(words)) ?? START_ONE;
+  const message = `No Docker engine answers at ${host}: ${words}. ${advice}`;
+  return new SandboxUnavailable('engine_missing', message, error);
+}
+
+const START_ONE = {
+  advice: 'Start one (Debian: apt-get install -y docker.io), or set DOCKER_HOST.',
+};
+
+const ADVICE = [
+  {
+    words: /EACCES|EPERM/,
+    advice:
+      'This user may not use the socket: add the user to the group docker (usermod -aG docker <user>), and log in again.',
+  },
+  {
+    words: /HTTPS server|TLS|certificate/i,
+    advice: 'Engines that want TLS are not supported: use a Unix socket, or a tunnel to one.',
+  },
+];
+
 function isRefusal(error: unknown): boolean {
   const status = statusOf(error);
   return status !== null && status < 500;
 }
 
 function engineLost(host: string, error: unknown): SandboxUnavailable {
-  const reason = error instanceof Error ? error.message : String(error);
-  const message = `The Docker engine at ${host} went away or fails: ${reason.trim()}.`;
+  const message = `The Docker engine at ${host} went away or fails: ${wordsOf(error)}.`;
   return new SandboxUnavailable('engine_lost', message, error);
 }

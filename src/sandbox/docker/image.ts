@@ -1,5 +1,5 @@
 import { SandboxUnavailable } from '../../contracts/sandbox.ts';
-import { statusOf, type Engine } from './engine.ts';
+import { statusOf, wordsOf, type Engine } from './engine.ts';
 
 /** Names the protocol that the supervisor inside speaks: docker/sandbox/Dockerfile has the same number. */
 export const IMAGE_VERSION = '1';
@@ -14,7 +14,7 @@ export async function resolveImage(engine: Engine, name: string): Promise<string
   const { Id, Config } = await engine
     .ask(() => engine.docker.getImage(name).inspect())
     .catch((error: unknown) => {
-      throw statusOf(error) === 404 ? imageMissing(engine, name) : error;
+      throw statusOf(error) === null ? error : imageMissing(engine, name, wordsOf(error));
     });
   const labels = Config.Labels as Record<string, string | undefined> | null;
   const version = labels?.[IMAGE_LABEL];
@@ -22,8 +22,8 @@ export async function resolveImage(engine: Engine, name: string): Promise<string
   return Id;
 }
 
-export function imageMissing({ host }: Engine, name: string): SandboxUnavailable {
-  const message = `The Docker engine at ${host} has no image ${name}. Build it with: ${BUILD_COMMAND}`;
+export function imageMissing({ host }: Engine, name: string, words: string): SandboxUnavailable {
+  const message = `The Docker engine at ${host} has no image ${name}: ${words}. Build it with: ${BUILD_COMMAND}`;
   return new SandboxUnavailable('image_missing', message);
 }
 

@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { SandboxRequest } from '../../contracts/sandbox.ts';
 import { containerOptions, OVERHEAD_MS, type ContainerSetup } from './container.ts';
-import { statusOf, type Engine } from './engine.ts';
+import { statusOf, wordsOf, type Engine } from './engine.ts';
 import { imageMissing } from './image.ts';
 import { encodeRequest } from '../request.ts';
 
@@ -26,7 +26,7 @@ export async function create({ engine, setup, request }: Call): Promise<Containe
     return await engine.ask(() => engine.docker.createContainer(options));
   } catch (error) {
     if (statusOf(error) === 409) return null;
-    throw statusOf(error) === 404 ? imageMissing(engine, setup.imageId) : error;
+    throw statusOf(error) === 404 ? imageMissing(engine, setup.imageId, wordsOf(error)) : error;
   }
 }
 
@@ -61,13 +61,24 @@ async function attach(container: Container): Promise<Duplex> {
 }
 
 /** The container as it is once it has ended; null when it is gone. One that outlives its time is ended. */
-export async function awaitEnd(
+export async function awaitEnd(call: Call, idOrName: string): Promise<ContainerInspectInfo | null> {
+  const watching = new AbortController();
+  try {
+    return await watchToEnd(call, idOrName, watching.signal);
+  } finally {
+    // A request that goes on would keep a worker from going away for as long as the code runs.
+    watching.abort();
+  }
+}
+
+async function watchToEnd(
   { engine, request, signal }: Call,
   idOrName: string,
+  abortSignal: AbortSignal,
 ): Promise<ContainerInspectInfo | null> {
   const container = engine.docker.getContainer(idOrName);
   const begun = performance.now();
-  let told: Promise<unknown> | null = null;
+  let told: Promise<true> | null = null;
   for (;;) {
     const info = await unlessGone(engine.ask(() => container.inspect()));
     const status = info?.State.Status ?? '';
@@ -76,8 +87,10 @@ export async function awaitEnd(
     const unstarted = status === 'created';
     if (unstarted && elapsed > STALE_MS) await removeUnstarted(engine, info.Id);
     if (elapsed > request.timeoutMs + OVERHEAD_MS) await kill(engine, info.Id);
-    if (!unstarted) told ??= container.wait().catch(never);
-    await Promise.race([told ?? never(), pause(POLL_MS, undefined, { signal })]);
+    if (!unstarted) told ??= container.wait({ abortSignal }).then(() => true, never);
+    const isTold = await Promise.race([told ?? never(), pause(POLL_MS, false, { signal })]);
+    // It is told once: one that is being removed is asked about from time to time.
+    if (isTold) told = never();
   }
 }
 
@@ -99,7 +112,7 @@ async function kill({ docker, ask }: Engine, id: string): Promise<void> {
 }
 
 /** Null for a container that is not there (404), or that has ended or is being removed already (409). */
-async function unlessGone<T>(call: Promise<T>): Promise<T | null> {
+export async function unlessGone<T>(call: Promise<T>): Promise<T | null> {
   try {
     return await call;
   } catch (error) {

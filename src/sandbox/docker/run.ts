@@ -1,8 +1,9 @@
 import type { ContainerInspectInfo } from 'dockerode';
 import { setTimeout as pause } from 'node:timers/promises';
 import { SandboxUnavailable, type SandboxResult } from '../../contracts/sandbox.ts';
+import { AttemptOver } from '../../contracts/tools.ts';
 import { containerName } from './container.ts';
-import { awaitEnd, create, remove, start, type Call } from './lifecycle.ts';
+import { awaitEnd, create, remove, start, unlessGone, type Call } from './lifecycle.ts';
 import { readOutput } from './log.ts';
 import { decodeResult, maxResultBytes, resultWithoutWord } from '../result.ts';
 
@@ -22,10 +23,12 @@ export async function runInContainer(call: Call): Promise<SandboxResult> {
   try {
     return await runUntilKnown(call);
   } catch (error) {
-    if (!call.signal.aborted) throw error;
-    // Where the engine is away just now, the reaper finds it.
-    await remove(call.engine, nameOf(call)).catch(() => undefined);
-    throw call.signal.reason;
+    const { signal, engine } = call;
+    if (!signal.aborted) throw error;
+    // Where nobody comes for it, or the engine is away just now, the reaper finds it.
+    const isWanted = signal.reason instanceof AttemptOver;
+    if (!isWanted) await remove(engine, nameOf(call)).catch(() => undefined);
+    throw signal.reason;
   }
 }
 
@@ -60,9 +63,10 @@ async function runOnce(call: Call): Promise<Outcome> {
 async function outcomeOf(call: Call, { Id, State }: ContainerInspectInfo): Promise<Outcome> {
   const { engine, request, setup } = call;
   if (State.ExitCode === NEVER_STARTED) return 'never started';
-  const written = await engine.ask(() =>
-    readOutput(engine.docker.getContainer(Id), maxResultBytes(setup.limits)),
-  );
+  const container = engine.docker.getContainer(Id);
+  const maxBytes = maxResultBytes(setup.limits);
+  const written = await unlessGone(engine.ask(() => readOutput(container, maxBytes)));
+  if (written === null) return 'gone';
   const result = await decodeResult(written, request, setup.limits);
   const outOfMemory = State.OOMKilled && (result?.exitCode ?? null) === null;
   if (result) return outOfMemory ? { ...result, limit: result.limit ?? 'memory' } : result;

@@ -190,20 +190,4 @@ dd if=/dev/vda of=/dev/null count=1 && echo read a disk
 echo end`,
     check: foundNothing,
   },
-  {
-    point: 'rights',
-    name: 'calls the kernel where it has been weak',
-    language: 'python',
-    timeoutMs: TIMEOUT_MS,
-    code: () => `
-import ctypes, platform
-libc = ctypes.CDLL(None, use_errno=True)
-x64 = {"add_key": 248, "keyctl": 250, "perf_event_open": 298, "kexec_load": 246, "bpf": 321, "userfaultfd": 323, "init_module": 175}
-arm64 = {"add_key": 217, "keyctl": 219, "perf_event_open": 241, "kexec_load": 104, "bpf": 280, "userfaultfd": 282, "init_module": 105}
-for name, number in (arm64 if platform.machine() == "aarch64" else x64).items():
-    ctypes.set_errno(0)
-    if libc.syscall(number, 0, 0, 0, 0, 0) >= 0 or ctypes.get_errno() not in [1, 13, 38]: print(name, ctypes.get_errno())
-print("end")`,
-    check: foundNothing,
-  },
 ];
