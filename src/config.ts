@@ -1,7 +1,7 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
 import {
   invalid,
@@ -9,6 +9,7 @@ import {
   readChoice,
   readHttpUrl,
   readNumber,
+  readOptionalNumber,
   readPath,
   readPostgresUrl,
   readText,
@@ -39,6 +40,7 @@ export interface Config {
     readonly image: string;
     readonly runtime: string | null;
     readonly dockerHost: string;
+    readonly concurrency: number;
   };
   /** Null: no metrics are served. */
   readonly metrics: { readonly host: string; readonly port: number } | null;
@@ -117,12 +119,16 @@ export function readSandbox(env: Environment = process.env): Config['sandbox'] {
     image: readWithDefault(env, 'TURNKEEPER_SANDBOX_IMAGE'),
     runtime: readText(env, 'TURNKEEPER_SANDBOX_RUNTIME'),
     dockerHost: readWithDefault(env, 'DOCKER_HOST'),
+    concurrency:
+      readOptionalNumber(env, 'TURNKEEPER_SANDBOX_CONCURRENCY') ?? availableParallelism(),
   };
 }
 
 /** The workflows' code as a worker loads it, where it is not that of the build; needs no other setting. */
 export function readWorkflowBundle(env: Environment = process.env): string | null {
-  return readPath(env, 'TURNKEEPER_WORKFLOW_BUNDLE');
+  const path = readPath(env, 'TURNKEEPER_WORKFLOW_BUNDLE');
+  if (path === null || existsSync(path)) return path;
+  throw invalid('TURNKEEPER_WORKFLOW_BUNDLE', path, 'the path of a file');
 }
 
 /** Where downloads are kept; needs no other setting. */
@@ -215,7 +221,10 @@ function readTemporalEnvironment(env: Environment): ClientConnectConfig {
     // The parser's message quotes lines of the file, which may hold a key: keep to its first line.
     const reason = error instanceof Error ? error.message.split('\n')[0] : 'no reason given';
     const message = `Temporal's client configuration cannot be read: ${reason}.`;
-    throw new TurnkeeperError('invalid_setting', `${message} TEMPORAL_CONFIG_FILE names the file.`);
+    throw new TurnkeeperError(
+      'invalid_setting',
+      `${message} TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE or a TEMPORAL_TLS_ path is wrong.`,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { createClient, type Turnkeeper } from './client/client.ts';
-import { loadConfig, requireModel, type Config } from './config.ts';
+import { describeConfig, loadConfig, requireModel, type Config } from './config.ts';
 import type { Logger } from './contracts/logger.ts';
 import type { ToolDefinition } from './contracts/tools.ts';
 import { openWorker } from './open-worker.ts';
@@ -26,6 +26,7 @@ export async function connectWithWorker(
 ): Promise<Turnkeeper> {
   const { config = loadConfig(), logger = jsonLogger(), tools = [] } = options;
   requireModel(config);
+  for (const line of describeConfig(config)) logger.info(line);
   const worker = await openWorker(config, { logger, tools });
   const running = worker.run().catch((error: unknown) => {
     logger.error('the worker failed, turns are left to other workers', {

@@ -4,6 +4,7 @@ import type { ActivityDependencies } from './activities/dependencies.ts';
 import { composeWorker, type WorkerComposition } from './compose.ts';
 import type { Config } from './config.ts';
 import { TurnkeeperError } from './contracts/errors.ts';
+import { waitAtMost } from './recovery/repeat.ts';
 import { startSweep } from './recovery/sweep.ts';
 import { logRuntime } from './telemetry/runtime-logger.ts';
 import { startMetricsServer, type MetricsServer } from './telemetry/metrics-server.ts';
@@ -12,6 +13,8 @@ import { workflowCode } from './workflow-code.ts';
 
 /** Activities hand over or finish before this; only code that blocks the process is cut off by it. */
 const SHUTDOWN_FORCE_TIME = '30s';
+/** An engine or a database that hangs keeps no worker from ending. */
+const CLOSE_PATIENCE_MS = 5_000;
 
 /** A worker that does not ask for work yet. */
 export interface OpenWorker {
@@ -36,7 +39,7 @@ export async function openWorker(
   );
   const { ports, chores, metrics } = parts;
   const close = async () => {
-    await parts.close();
+    await waitAtMost(CLOSE_PATIENCE_MS, parts.close());
     await connection.close();
   };
   const worker = await closingOnFailure({ close }, () => createWorker(config, connection, ports));

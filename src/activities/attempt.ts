@@ -1,8 +1,9 @@
 import { Context, activityInfo, heartbeat } from '@temporalio/activity';
 import type { StepRef } from '../contracts/store.ts';
 import { StoreUnavailable } from '../contracts/store.ts';
+import { AttemptOver } from '../contracts/tools.ts';
 import type { StepInput } from '../contracts/turn.ts';
-import { isShuttingDown } from './cancellation.ts';
+import { isShuttingDown, mayComeAgain } from './cancellation.ts';
 import { workerShutdown } from './failures.ts';
 
 const HEARTBEAT_MS = 1_000;
@@ -37,20 +38,34 @@ export function timeLeftMs(): number {
   return scheduledTimestampMs + scheduleToCloseTimeoutMs - Date.now();
 }
 
+/** A deployment that adds a tool has replaced its workers by then. */
+const LOOKUP_MS = 60_000;
+
+/** Whether a worker may still come by that has what this one lacks: for a minute, or a quarter of what the turn has left. */
+export function mayFindWorker(): boolean {
+  const { scheduledTimestampMs, scheduleToCloseTimeoutMs } = activityInfo();
+  const patienceMs = Math.min(LOOKUP_MS, scheduleToCloseTimeoutMs / 4);
+  return Date.now() - scheduledTimestampMs < patienceMs;
+}
+
 /** How long a tool may go on once its worker was told to stop. */
 const SHUTDOWN_GRACE_MS = 10_000;
 
 /**
  * Aborted when the turn is cancelled or the attempt was given up, at once; when only the worker goes away, after a while
- * that lets most tools finish.
+ * that lets most tools finish. The reason is `AttemptOver` where another attempt may follow.
  */
 export function stopSignal(): AbortSignal {
   const controller = new AbortController();
   Context.current().cancelled.catch((error: unknown) => {
-    if (!isShuttingDown()) controller.abort(error);
-    else setTimeout(() => controller.abort(workerShutdown()), SHUTDOWN_GRACE_MS).unref();
+    if (!isShuttingDown()) controller.abort(mayComeAgain() ? new AttemptOver(error) : error);
+    else setTimeout(() => controller.abort(goingAway()), SHUTDOWN_GRACE_MS).unref();
   });
   return controller.signal;
+}
+
+function goingAway(): AttemptOver {
+  return new AttemptOver(workerShutdown());
 }
 
 const PERSIST_FOR_MS = 60_000;

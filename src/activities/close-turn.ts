@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
 import type { CloseTurnInput, TurnOutcome } from '../contracts/turn.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { startAccepted, startFollowUps } from '../recovery/recovery.ts';
+import { reportInterrupted, startAccepted, startFollowUps } from '../recovery/recovery.ts';
 import { messageOf, throwingFailures } from './failures.ts';
 
 type Dependencies = Pick<ActivityDependencies, 'store' | 'starter' | 'logger'>;
@@ -25,6 +25,7 @@ async function closeTurn(
       message: "The database's clock has not reached the turn's deadline yet.",
     });
   }
+  reportInterrupted(logger, { tenant, turnId }, sealed);
   if (sealed.next) await startAccepted(store, starter, sealed.next);
   await startFollowUps(dependencies, sealed);
   const { status, reason, won } = sealed;

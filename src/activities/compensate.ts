@@ -94,10 +94,12 @@ async function failCompensation(
   const ref = stepRef(input);
   const { callId, name } = input.effect;
   const begun = await store.compensations.begin({ ...ref, after: input.after, callId });
+  const settled = begun.state === 'settled';
   // Its last attempt has undone it, and nobody heard of that.
-  if (begun.state === 'settled') return;
+  if (settled && begun.status === 'completed') return;
   const failure = { reason, message: messageOf(message) };
-  await store.compensations.settle(ref, failure);
+  if (!settled) await store.compensations.settle(ref, failure);
+  // Also when it was settled before: whoever did that may have died before it came to this.
   const { tenant, turnId: turn, step } = ref;
   logger.error('effect not undone', { tenant, turn, step, tool: name, ...failure });
 }

@@ -70,9 +70,6 @@ export function modelRetry({ reason, message }: StepFailure, delayMs: number): A
   });
 }
 
-/** Attempts that may find a worker which has the tool. */
-export const TOOL_LOOKUPS = 3;
-
 export function toolMissing(names: string[]): ApplicationFailure {
   return ApplicationFailure.create({
     type: 'tool_not_registered',

@@ -1,4 +1,3 @@
-import { activityInfo } from '@temporalio/activity';
 import { ModelError } from '../contracts/model.ts';
 import type { BegunStep, SettleResponse, StepRef, TurnContext } from '../contracts/store.ts';
 import type { ToolDefinition } from '../contracts/tools.ts';
@@ -6,10 +5,10 @@ import type { Reply, RespondInput } from '../contracts/turn.ts';
 import { callRefs, replyMistake } from '../conversation/calls.ts';
 import type { CollectedReply } from '../conversation/collect.ts';
 import { planCall, type PlannedCall } from '../conversation/context.ts';
-import { persistently, stepRef, whileBeating } from './attempt.ts';
+import { mayFindWorker, persistently, stepRef, whileBeating } from './attempt.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { fallbackAnswer } from './fallback-answer.ts';
-import { modelFailed, throwingFailures, TOOL_LOOKUPS, toolMissing } from './failures.ts';
+import { modelFailed, throwingFailures, toolMissing } from './failures.ts';
 import { concludeFailure } from './model-failure.ts';
 import { safetyIdentifierOf } from './safety-identifier.ts';
 import { logModelCall, stepFields } from './step-log.ts';
@@ -105,7 +104,7 @@ async function resolveTools(
   const missing = names.filter((name) => !tools.get(name));
   if (missing.length > 0) {
     // While a deployment rolls, another worker may have it.
-    if (activityInfo().attempt < TOOL_LOOKUPS) throw toolMissing(missing);
+    if (mayFindWorker()) throw toolMissing(missing);
     const message = `This worker has no tool ${missing.join(', ')}.`;
     const failure = { reason: 'tool_not_registered', message };
     await store.steps.settleFailure(ref, failure);

@@ -38,11 +38,11 @@ async function retrieve(
   if (begun.state === 'settled') return settledPassages(begun.result);
   const context = await store.steps.loadContext(ref);
   try {
-    const passages = await search(dependencies, ref, context);
-    await store.steps.settleRetrieval(ref, passages);
-    const fields = { end_user: context.endUser, passages: passages.length };
+    const found = await search(dependencies, ref, context);
+    const passages = await store.steps.settleRetrieval(ref, found);
+    const fields = { end_user: context.endUser, passages };
     logger.info('step', { ...stepFields(ref, startedAt), ...fields });
-    return { passages: passages.length };
+    return { passages };
   } catch (error) {
     if (!isForGood(error)) throw error;
     const failure = { reason: 'retrieval_failed', message: messageOf(error) };

@@ -3,12 +3,13 @@ import type { Logger } from '../contracts/logger.ts';
 import type { Appender, BeginStep, BegunStep, StepRef, ToolCall } from '../contracts/store.ts';
 import type { ToolDefinition, Tools } from '../contracts/tools.ts';
 import type { RunToolInput, ToolOutcome } from '../contracts/turn.ts';
-import { idempotencyKey, persistently, stepRef, whileBeating } from './attempt.ts';
+import { mayFindWorker, idempotencyKey, persistently, stepRef, whileBeating } from './attempt.ts';
+import { isCancelled } from './cancellation.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { messageOf, throwingFailures, TOOL_LOOKUPS, toolMissing } from './failures.ts';
+import { messageOf, throwingFailures, toolMissing } from './failures.ts';
 import { stepFields } from './step-log.ts';
 import { runAgain, runOnce } from './tool-policies.ts';
-import { failed, type ToolResult } from './tool-result.ts';
+import { failed, unknown, type ToolResult } from './tool-result.ts';
 
 type Dependencies = Pick<ActivityDependencies, 'store' | 'appender' | 'tools' | 'logger'>;
 
@@ -26,8 +27,7 @@ async function runTool(
   const startedAt = Date.now();
   const ref = stepRef(input);
   const { callId, name, policy } = input.call;
-  if (policy !== null && !tools.get(name) && ref.fence.attempt < TOOL_LOOKUPS)
-    throw toolMissing([name]);
+  if (policy !== null && !tools.get(name) && mayFindWorker()) throw toolMissing([name]);
   const call = await store.steps.loadToolCall(ref, callId);
   // The claim. From here to the tool's own code nothing may fail: a claim that was not settled counts as started.
   const begun = await store.steps.begin(claimOf(tools, ref, input));
@@ -41,6 +41,9 @@ async function runTool(
     logResult(logger, { ...stepFields(ref, startedAt), ...fields }, result);
     void letGo(dependencies, ref, name);
     return { outcome: result.outcome };
+  } catch (error) {
+    if (isCancelled(error)) void giveUp(dependencies, ref, { name, startedAt });
+    throw error;
   } finally {
     appender.release(ref);
   }
@@ -60,6 +63,18 @@ function claimOf(tools: Tools, ref: StepRef, { after, call }: RunToolInput): Beg
 function settledOutcome(result: Json): { outcome: ToolOutcome } {
   const { outcome } = result as { outcome: ToolOutcome };
   return { outcome };
+}
+
+/** Another attempt may come for what the tool keeps of a call that was told to stop, unless its turn has ended. */
+async function giveUp(
+  dependencies: Dependencies,
+  ref: StepRef,
+  { name, startedAt }: { name: string; startedAt: number },
+): Promise<void> {
+  const { store, logger } = dependencies;
+  logger.info('tool call given up', { ...stepFields(ref, startedAt), tool: name });
+  const turn = await store.turns.get(ref.tenant, ref.turnId).catch(() => null);
+  if (turn?.state === 'sealed') await letGo(dependencies, ref, name);
 }
 
 /** Nobody waits for it: what a tool does not let go of now is its own reaper's. */
@@ -85,7 +100,9 @@ async function resultOf(
 ): Promise<ToolResult> {
   const { callId, name, policy, timeoutMs } = input.call;
   const tool = tools.get(name);
+  const attempt = begun.earlierAttempts + 1;
   if (!tool || policy === null) {
+    if (policy !== null && attempt > 1) return unknown(name);
     return failed({ type: 'unknown_tool', message: `There is no tool named ${name}.` });
   }
   const args = readArguments(tools, tool, call.item['arguments']);
@@ -94,9 +111,8 @@ async function resultOf(
   const turn = { tenant: ref.tenant, turnId: ref.turnId, conversationId, endUser };
   const progress = (message: string) => tellProgress(appender, ref, { callId, message });
   const context = { key: idempotencyKey(ref), progress, turn };
-  const attempt = begun.earlierAttempts + 1;
   const run = { tool, tools, policy, args: args.value, attempt, timeoutMs, context };
-  return begun.earlierAttempts > 0 ? runAgain(run) : runOnce(run);
+  return attempt > 1 ? runAgain(run) : runOnce(run);
 }
 
 /** What readers miss of a tool's progress is no reason to disturb the tool. */

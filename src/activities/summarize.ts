@@ -1,7 +1,7 @@
 import { activityInfo } from '@temporalio/activity';
 import type { Item } from '../contracts/json.ts';
 import { ModelError, type ModelRequest } from '../contracts/model.ts';
-import type { ConversationSummary, SummaryWork } from '../contracts/store.ts';
+import type { ConversationItem, ConversationSummary, SummaryWork } from '../contracts/store.ts';
 import type { SummarizeActivities, SummarizeInput } from '../contracts/turn.ts';
 import { replyCollector, type CollectedReply } from '../conversation/collect.ts';
 import { isObject, textParts } from '../conversation/items.ts';
@@ -31,19 +31,8 @@ async function summarize(
   dependencies: Dependencies,
   input: SummarizeInput,
 ): Promise<{ more: boolean }> {
-  const { summaries } = dependencies.store;
-  const { tenant, conversationId } = input;
-  const work = await summaries.work(tenant, conversationId);
-  if (!work) return { more: false };
-  const { model, fallbackModel } = work.definition;
-  const others = fallbackModel === undefined ? [] : [fallbackModel];
-  const summary = await carryOn(dependencies, { input, work }, model, others);
-  const after = work.summary?.through ?? 0;
-  const extended = await persistently(() =>
-    summaries.extend(tenant, conversationId, { after, summary }),
-  );
-  // Another attempt was faster, or this one and its answer was lost: then the next call looks again.
-  return extended ?? { more: true };
+  const work = await dependencies.store.summaries.work(input.tenant, input.conversationId);
+  return work ? carryOn(dependencies, { input, work }) : { more: false };
 }
 
 interface Task {
@@ -51,24 +40,70 @@ interface Task {
   work: SummaryWork;
 }
 
-/** Asks the first model; the others when it fails for good, or for long. */
+/**
+ * What no model reads, up to position `refused`, is halved until one item is left. The summary goes without that one, lest
+ * nothing that comes after it is ever summarized.
+ */
 async function carryOn(
+  dependencies: Dependencies,
+  { input, work }: Task,
+  refused: number | null = null,
+): Promise<{ more: boolean }> {
+  const { model, fallbackModel } = work.definition;
+  const part = refused === null ? work : { ...work, items: firstHalf(work.items, refused) };
+  const others = fallbackModel === undefined ? [] : [fallbackModel];
+  const { text, through } = await read(dependencies, { input, work: part }, model, others);
+  const [first] = work.items;
+  if (text === null && through !== first?.position)
+    return carryOn(dependencies, { input, work }, through);
+  const summary = { text: text ?? summaryWithGap(work.summary), through };
+  const extended = await extend(dependencies, { input, work }, summary);
+  // Another attempt was faster, or this one and its answer was lost: then the next call looks again.
+  if (extended === null || refused === null || through >= refused)
+    return extended ?? { more: true };
+  const items = work.items.filter(({ position }) => position > through);
+  return carryOn(dependencies, { input, work: { ...work, summary, items } }, refused);
+}
+
+function firstHalf(items: ConversationItem[], through: number): ConversationItem[] {
+  const slice = items.filter(({ position }) => position <= through);
+  return slice.slice(0, Math.max(1, Math.floor(slice.length / 2)));
+}
+
+function extend(
+  { store: { summaries } }: Dependencies,
+  { input: { tenant, conversationId }, work }: Task,
+  summary: ConversationSummary,
+): Promise<{ more: boolean } | null> {
+  const after = work.summary?.through ?? 0;
+  return persistently(() => summaries.extend(tenant, conversationId, { after, summary }));
+}
+
+interface Read {
+  /** Null when no model will read it. */
+  text: string | null;
+  /** Position of the last item that it is about. */
+  through: number;
+}
+
+/** Asks the first model; the others when it fails for good, or for long. */
+async function read(
   dependencies: Dependencies,
   task: Task,
   model: string,
   [next, ...others]: string[],
-): Promise<ConversationSummary> {
-  const { summary, endUser } = task.work;
-  const plan = planSummary(task.work, { model, safetyIdentifier: safetyIdentifierOf(endUser) });
+): Promise<Read> {
+  const safetyIdentifier = safetyIdentifierOf(task.work.endUser);
+  const plan = planSummary(task.work, { model, safetyIdentifier });
   const { through } = plan;
   try {
     return { text: await ask(dependencies, task.input, plan), through };
   } catch (error) {
     if (!(error instanceof ModelError) || error.kind === 'aborted') throw error;
     const isOver = !error.retryable || activityInfo().attempt >= PATIENCE;
-    if (isOver && next !== undefined) return carryOn(dependencies, task, next, others);
-    // What nobody reads is left out, lest nothing that comes after it is ever summarized.
-    if (error.kind === 'content_filter') return { text: summaryWithGap(summary), through };
+    if (isOver && next !== undefined) return read(dependencies, task, next, others);
+    if (error.kind === 'content_filter' || error instanceof OnlyThought)
+      return { text: null, through };
     throw failureOf(error);
   }
 }
@@ -89,7 +124,7 @@ async function ask(
   const startedAt = Date.now();
   const fields = () => ({ tenant, conversation, through, ms: Date.now() - startedAt });
   try {
-    const { reply, requestId } = await read(model, request);
+    const { reply, requestId } = await replyOf(model, request);
     const text = textOf(reply).slice(0, maxCharacters);
     logger.info('summary', {
       ...fields(),
@@ -109,7 +144,7 @@ async function ask(
   }
 }
 
-async function read(
+async function replyOf(
   model: ActivityDependencies['model'],
   request: ModelRequest,
 ): Promise<{ reply: CollectedReply; requestId: string | null }> {
@@ -119,12 +154,21 @@ async function read(
   return { reply: collector.result(), requestId };
 }
 
+/** Of less it may have less to think. */
+class OnlyThought extends ModelError {
+  constructor() {
+    const message = 'The model has thought for as long as it may, and written no summary.';
+    super('protocol', message, { retryable: false });
+  }
+}
+
 /** One that was cut off at its longest is a summary all the same. */
 function textOf({ items, incomplete }: CollectedReply): string {
   const parts = items.flatMap((item) => textParts(item, 'output_text'));
   const text = parts.join('\n').replaceAll('\u0000', '\ufffd').trim();
   if (incomplete === 'content_filter') throw unusable('content_filter', 'was filtered');
   if (text !== '') return text;
+  if (incomplete !== null) throw new OnlyThought();
   // Asking once more would come to the same, and cost the same.
   throw items.some(isRefusal)
     ? unusable('content_filter', 'was refused')

@@ -2,9 +2,9 @@ import type { JsonObject } from '../contracts/json.ts';
 import { ToolUnavailable } from '../contracts/tools.ts';
 import type { ToolContext, ToolDefinition, Tools } from '../contracts/tools.ts';
 import type { ToolPolicy } from '../contracts/turn.ts';
-import { messageOf, toolUnavailable } from './failures.ts';
+import { toolUnavailable } from './failures.ts';
 import { executeWithin, type Execution } from './tool-execution.ts';
-import { failed, succeeded, unavailable, unknown, type ToolResult } from './tool-result.ts';
+import { succeeded, threw, threwAgain, unknown, type ToolResult } from './tool-result.ts';
 
 export interface ToolRun {
   tool: ToolDefinition;
@@ -21,17 +21,18 @@ export interface ToolRun {
 /** With Temporal's pauses in between, about a minute. */
 const MAX_ATTEMPTS = 10;
 
-export async function runOnce(run: ToolRun): Promise<ToolResult> {
+/** `failure` is what it comes to that the tool threw. */
+export async function runOnce(run: ToolRun, failure = threw): Promise<ToolResult> {
   const { tool, tools, args, timeoutMs } = run;
   const execution = await execute(run, (context) => tool.run(args, context));
   switch (execution.kind) {
     case 'returned':
       return succeeded(tool, tools, execution.value);
     case 'threw':
-      return threw(execution.error);
+      return failure(execution.error);
     case 'timed_out': {
       const message = `${tool.name} was stopped after ${timeoutMs} ms; it may have taken effect.`;
-      return unknown(tool, { type: 'timeout', message });
+      return unknown(tool.name, { type: 'timeout', message });
     }
   }
 }
@@ -40,9 +41,9 @@ export async function runOnce(run: ToolRun): Promise<ToolResult> {
 export async function runAgain(run: ToolRun): Promise<ToolResult> {
   switch (run.policy) {
     case 'idempotent':
-      return runOnce(run);
+      return runOnce(run, (error) => threwAgain(run.tool, error));
     case 'at-most-once':
-      return unknown(run.tool);
+      return unknown(run.tool.name);
     case 'reconcilable':
       return reconcile(run);
   }
@@ -58,13 +59,8 @@ async function reconcile(run: ToolRun): Promise<ToolResult> {
     case 'not_started':
       return runOnce(run);
     default:
-      return unknown(tool);
+      return unknown(tool.name);
   }
-}
-
-function threw(error: unknown): ToolResult {
-  if (error instanceof ToolUnavailable) return unavailable(error);
-  return failed({ type: 'tool_error', message: messageOf(error) });
 }
 
 /** Runs the tool's own code; when that says that its engine is away, the call is tried again where it may be. */

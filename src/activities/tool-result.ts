@@ -1,6 +1,6 @@
 import type { Json } from '../contracts/json.ts';
-import { MAX_TOOL_OUTPUT_CHARACTERS } from '../contracts/tools.ts';
-import type { ToolDefinition, Tools, ToolUnavailable } from '../contracts/tools.ts';
+import { MAX_TOOL_OUTPUT_CHARACTERS, ToolUnavailable } from '../contracts/tools.ts';
+import type { ToolDefinition, Tools } from '../contracts/tools.ts';
 import type { ToolOutcome } from '../contracts/turn.ts';
 import {
   errorOutput,
@@ -26,14 +26,28 @@ export function failed(error: ToolErrorOutput): ToolResult {
 }
 
 /** It started, and nobody knows how it went. */
-export function unknown(tool: ToolDefinition, error = unknownOutcome(tool.name)): ToolResult {
+export function unknown(name: string, error = unknownOutcome(name)): ToolResult {
   return { ...failed(error), outcome: 'unknown' };
 }
 
+export function threw(error: unknown): ToolResult {
+  const message = messageOf(error);
+  if (error instanceof ToolUnavailable) return unavailable(error, message);
+  return failed({ type: 'tool_error', message });
+}
+
+/** An attempt before may have taken effect, whatever became of this one. */
+export function threwAgain({ name }: ToolDefinition, error: unknown): ToolResult {
+  const message = `An earlier attempt of ${name} may have taken effect. The last one failed: ${messageOf(error)}`;
+  if (error instanceof ToolUnavailable)
+    return { ...unavailable(error, message), outcome: 'unknown' };
+  return unknown(name, { type: 'outcome_unknown', message });
+}
+
 /** The model learns that it cannot be had, operators also why. */
-export function unavailable({ message, cause = message }: ToolUnavailable): ToolResult {
-  const told = failed({ type: 'tool_unavailable', message: messageOf(message) });
-  return { ...told, error: { reason: 'tool_unavailable', message: messageOf(cause) } };
+function unavailable({ message, cause = message }: ToolUnavailable, told: string): ToolResult {
+  const result = failed({ type: 'tool_unavailable', message: told });
+  return { ...result, error: { reason: 'tool_unavailable', message: messageOf(cause) } };
 }
 
 /** What a tool returned, if it is JSON of the promised shape and of a size that a model can read. */

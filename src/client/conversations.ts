@@ -12,7 +12,10 @@ export interface CreateConversation {
   endUser?: string;
   /** Yours, kept as it is. */
   metadata?: JsonObject;
-  /** 1–255 printable characters. The same key and request give the same conversation. */
+  /**
+   * 1–255 printable characters. The same key and request give the same conversation, whoever sends them: keys are the
+   * tenant's. Put who asks into a key that somebody else chose.
+   */
   idempotencyKey?: string;
 }
 

@@ -14,7 +14,10 @@ export interface StartTurn {
   assistantVersion?: number;
   /** A string is one message of the user. */
   input: string | InputItem[];
-  /** 1–255 printable characters; holds for the life of the conversation. */
+  /**
+   * 1–255 printable characters; holds for the life of the conversation. Keys are the tenant's, not a user's: whoever sends
+   * one with the same request gets the turn. Put who asks into a key that somebody else chose.
+   */
   idempotencyKey?: string;
 }
 

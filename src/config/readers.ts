@@ -12,10 +12,14 @@ import type {
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Null when unset; an empty variable counts as unset. */
+/** Null when unset; an empty variable counts as unset. A value of several lines is a mistake in quoting. */
 export function readText(env: Environment, name: SettingName): string | null {
   const value = env[name]?.trim();
-  return value === undefined || value === '' ? null : value;
+  if (value === undefined || value === '') return null;
+  const setting: Setting = SETTINGS[name];
+  if (/\p{Cc}/u.test(value))
+    throw invalid(name, setting.secret ? '***' : value, 'one line of text');
+  return value;
 }
 
 export function readWithDefault(env: Environment, name: DefaultedName): string {
@@ -28,8 +32,17 @@ export function readPath(env: Environment, name: SettingName): string | null {
   return value === null ? null : resolve(value);
 }
 
-export function readNumber(env: Environment, name: NumberName): number {
-  const value = readWithDefault(env, name);
+export function readNumber(env: Environment, name: NumberName & DefaultedName): number {
+  return parseNumber(name, readWithDefault(env, name));
+}
+
+/** Null when unset. */
+export function readOptionalNumber(env: Environment, name: NumberName): number | null {
+  const value = readText(env, name);
+  return value === null ? null : parseNumber(name, value);
+}
+
+function parseNumber(name: NumberName, value: string): number {
   const { range, unit }: Setting & { range: readonly [number, number] } = SETTINGS[name];
   const number = /^\d+$/.test(value) ? Number(value) : NaN;
   if (number >= range[0] && number <= range[1]) return number;

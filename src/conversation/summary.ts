@@ -11,6 +11,8 @@ const MAX_SUMMARY_TOKENS = 2_000;
 const MIN_BUDGET = 1_000;
 /** A reasoning model's thoughts count as output. */
 const TOKENS_TO_THINK = 4_000;
+/** Where the assistant says how its model is to reason. */
+const TOKENS_TO_REASON = 16_000;
 const WORDS_PER_TOKEN = 0.7;
 const CHARACTERS_PER_TOKEN = 4;
 /** More of one item is cut out of its middle. */
@@ -33,13 +35,15 @@ export function planSummary(
   const budget = Math.max(MIN_BUDGET, inputBudget(work.definition, model));
   const { lines, through } = sliceOf(work, Math.min(MAX_SLICE_TOKENS, Math.floor(budget / 2)));
   const tokens = Math.min(MAX_SUMMARY_TOKENS, Math.floor(budget / 8));
+  const reasoning = work.definition.modelOptions?.['reasoning'];
+  const thinking = reasoning === undefined ? TOKENS_TO_THINK : TOKENS_TO_REASON;
   const request: ModelRequest = {
     model,
     instructions: instructions(Math.floor(tokens * WORDS_PER_TOKEN)),
     input: [{ type: 'message', role: 'user', content: framed(work.summary, lines) }],
     tools: [],
-    maxOutputTokens: Math.min(tokens + TOKENS_TO_THINK, outputLimit(model) ?? Infinity),
-    options: { store: false },
+    maxOutputTokens: Math.min(tokens + thinking, outputLimit(model) ?? Infinity),
+    options: { store: false, ...(reasoning !== undefined && { reasoning }) },
     ...(safetyIdentifier !== null && { safetyIdentifier }),
   };
   return { request, through, maxCharacters: tokens * CHARACTERS_PER_TOKEN };
@@ -86,7 +90,7 @@ function framed(summary: ConversationSummary | null, lines: string[]): string {
 
 const GAP = '(Here something was said that no model would summarize.)';
 
-/** In place of a summary of what every model refuses to read. */
+/** In place of a summary of an item that no model will read. */
 export function summaryWithGap(summary: ConversationSummary | null): string {
   if (!summary) return GAP;
   return summary.text.endsWith(GAP) ? summary.text : `${summary.text}\n\n${GAP}`;

@@ -39,7 +39,7 @@ const KEPT = 0.6;
 
 /**
  * The summary and the items after it. This turn's items are always shown. A summary is asked for while there still is
- * room; where it is late, the oldest of the items that it is to cover are left out.
+ * room; where it is late, or this turn's items need the room, the oldest items are left out.
  */
 export const summaryAndLatest: ContextStrategy = (material) => {
   const { turnId, budget, summaryWanted } = material;
@@ -51,9 +51,13 @@ export const summaryAndLatest: ContextStrategy = (material) => {
 
   const start = material.summary?.through ?? 0;
   const asked = Math.max(start, summaryWanted);
-  const isFull = tokensAfter(asked, earlier) > room * FULL;
-  const cut = isFull ? cutToFit(earlier, room * KEPT) : asked;
-  const from = [start, asked].find((position) => tokensAfter(position, earlier) <= room) ?? cut;
+  // A summary is for good: what this turn alone needs room for, as large outputs of tools, asks for none.
+  const lasting = Math.max(room, budget * KEPT);
+  const isFull = tokensAfter(asked, earlier) > lasting * FULL;
+  const cut = isFull ? cutToFit(earlier, lasting * KEPT) : asked;
+  const from =
+    [start, asked, cut].find((position) => tokensAfter(position, earlier) <= room) ??
+    cutToFit(earlier, room * KEPT);
 
   const shown = earlier.filter(({ position }) => position > from);
   return {

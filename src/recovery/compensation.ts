@@ -20,6 +20,8 @@ export async function healCompensation(
   const execution = await starter.executionState(compensationId(turnId));
   if (execution === 'not_found') await starter.startCompensation(input);
   if (execution !== 'closed') return;
-  const abandoned = await store.compensations.abandon(tenant, turnId, LOST);
-  if (abandoned) logger.error('compensation lost', { tenant, turnId });
+  const left = await store.compensations.effects(tenant, turnId);
+  // Told before it is closed: nobody comes back to one that is.
+  if (left.length > 0) logger.error('compensation lost', { tenant, turnId, effects: left.length });
+  await store.compensations.abandon(tenant, turnId, LOST);
 }

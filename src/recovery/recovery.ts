@@ -35,6 +35,16 @@ export async function startOrLeave(
   }
 }
 
+/** Once the turn is sealed, nothing else tells of them; whoever comes upon the sealed turn tells it again. */
+export function reportInterrupted(
+  logger: Logger,
+  { tenant, turnId: turn }: { tenant: string; turnId: string },
+  { status, interruptedTools }: Sealed,
+): void {
+  for (const { step, name: tool, policy } of interruptedTools)
+    logger.warn('tool interrupted', { tenant, turn, step, tool, policy, status });
+}
+
 /**
  * Starts what a sealed turn has left to be done beside the next turn. What cannot be started now is left to the sweep.
  */
@@ -69,6 +79,7 @@ export async function sealAndHandOver(
   ending: Ending,
 ): Promise<Sealed | null> {
   const sealed = await parts.store.turns.seal(tenant, turnId, ending);
+  if (sealed) reportInterrupted(parts.logger, { tenant, turnId }, sealed);
   if (sealed?.next) await startOrLeave(parts, sealed.next);
   if (sealed) await startFollowUps(parts, sealed);
   return sealed;

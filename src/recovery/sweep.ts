@@ -9,14 +9,16 @@ import {
   turnFields,
   type Recovery,
 } from './recovery.ts';
-import { repeatUntil } from './repeat.ts';
+import { repeatUntil, waitAtMost } from './repeat.ts';
 
 /** How long whoever accepted a turn or stored a document has to start its workflow, milliseconds. */
 const START_GRACE_MS = 5_000;
-/** How long a compensation is left alone once somebody has looked after it. */
-const COMPENSATION_CHECK_MS = 60_000;
+/** How long a compensation, or a document, is left alone once somebody has looked after it. */
+const CHECK_MS = 60_000;
 /** Items of a kind that one sweep takes on; the next sweep takes the rest. */
 const BATCH = 100;
+/** A worker that is told to stop does not wait for an engine or a database that hangs. */
+const PATIENCE_MS = 5_000;
 
 /** What one sweep did. `failed` counts items that are left to the next one. */
 export interface SweepCounts {
@@ -67,7 +69,8 @@ async function sweepUnstarted({ store, starter, logger }: Recovery): Promise<Tal
 }
 
 async function sweepDocuments({ store, starter, logger }: Recovery): Promise<Tally> {
-  const documents = await store.sweep.unindexedDocuments(START_GRACE_MS, BATCH);
+  const age = { olderThanMs: START_GRACE_MS, everyMs: CHECK_MS };
+  const documents = await store.sweep.unindexedDocuments(age, BATCH);
   return await each(
     documents,
     (document) => starter.startIngest(document),
@@ -78,7 +81,7 @@ async function sweepDocuments({ store, starter, logger }: Recovery): Promise<Tal
 
 async function sweepFollowUps(parts: Recovery): Promise<Tally> {
   const { store, starter, logger } = parts;
-  const age = { olderThanMs: START_GRACE_MS, everyMs: COMPENSATION_CHECK_MS };
+  const age = { olderThanMs: START_GRACE_MS, everyMs: CHECK_MS };
   const compensations = await store.sweep.openCompensations(age, BATCH);
   const outgrown = await store.sweep.outgrownConversations(START_GRACE_MS, BATCH);
   return await each(
@@ -120,13 +123,16 @@ async function each<T>(
 
 export interface Sweeping extends Recovery {
   intervalMs: number;
+  /** How long stopping waits for what is under way. */
+  patienceMs?: number;
   /** Done as often, each by itself: one that hangs holds up no turn. */
   chores?: Chore[];
   onSwept?: (counts: SweepCounts) => void;
 }
 
 /** Sweeps at once and then about every `intervalMs`, one sweep at a time, until stopped. */
-export function startSweep({ chores = [], ...parts }: Sweeping): { stop(): Promise<void> } {
+export function startSweep(sweeping: Sweeping): { stop(): Promise<void> } {
+  const { chores = [], patienceMs = PATIENCE_MS, ...parts } = sweeping;
   const stopping = new AbortController();
   const { signal } = stopping;
   const ended = Promise.all([
@@ -136,7 +142,7 @@ export function startSweep({ chores = [], ...parts }: Sweeping): { stop(): Promi
   return {
     async stop() {
       stopping.abort();
-      await ended;
+      await waitAtMost(patienceMs, ended);
     },
   };
 }

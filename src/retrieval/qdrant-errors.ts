@@ -28,6 +28,11 @@ export async function asking<T>(host: string, request: () => Promise<T>): Promis
   }
 }
 
+/** Whether `asking` was refused because the collection is not there: it was removed, or the server lost its data. */
+export function saysMissing(error: unknown): boolean {
+  return error instanceof Error && refusalOf(error.cause)?.status === 404;
+}
+
 export function unreachable(host: string, reason: string, cause: unknown): TurnkeeperError {
   return new TurnkeeperError('index_unreachable', `Qdrant at ${host} ${reason}.`, { host }, cause);
 }

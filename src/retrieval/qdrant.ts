@@ -1,8 +1,8 @@
-import { QdrantClient } from '@qdrant/js-client-rest';
+import { QdrantClient, type Schemas } from '@qdrant/js-client-rest';
 import { TurnkeeperError } from '../contracts/errors.ts';
-import type { Chunk, IndexedDocument, VectorIndex } from '../contracts/retrieval.ts';
+import type { VectorIndex } from '../contracts/retrieval.ts';
 import { collectionName, prepareCollection } from './qdrant-collection.ts';
-import { asking, unreachable } from './qdrant-errors.ts';
+import { asking, saysMissing, unreachable } from './qdrant-errors.ts';
 import { toPoint } from './qdrant-points.ts';
 import { searchCollection } from './qdrant-search.ts';
 import { checkContent, checkVector } from './vectors.ts';
@@ -12,8 +12,6 @@ import type { Space } from './vectors.ts';
 const SEARCH_TIMEOUT_MS = 10_000;
 /** Qdrant answers a write once it is applied, which takes its time while it optimizes. */
 const WRITE_TIMEOUT_MS = 60_000;
-/** 64 vectors of 3,072 dimensions make 4 MB of JSON; Qdrant takes 32. */
-const BATCH = 64;
 
 export interface QdrantOptions extends Space {
   url: string;
@@ -22,7 +20,7 @@ export interface QdrantOptions extends Space {
 
 /**
  * A vector index in Qdrant, one collection per embedding space: HNSW with cosine for vectors, a sparse vector of term
- * weights for full text. Methods may be repeated. They reject with `index_unreachable` while Qdrant is away, with an
+ * weights for full text. A collection that is lost while this runs is made again with the next chunk. Methods may be repeated. They reject with `index_unreachable` while Qdrant is away, with an
  * Error of Qdrant's words when it refuses; `prepare` with nothing but `index_unreachable` and `index_mismatch`.
  */
 export function qdrantIndex(options: QdrantOptions): VectorIndex {
@@ -30,12 +28,20 @@ export function qdrantIndex(options: QdrantOptions): VectorIndex {
   const collection = collectionName(options.space);
   const searching = connect(options, SEARCH_TIMEOUT_MS);
   const writing = connect(options, WRITE_TIMEOUT_MS);
+  const write = (points: Schemas['PointStruct'][]) =>
+    asking(host, () => writing.upsert(collection, { points, wait: true }));
   return {
     prepare: () => prepare(writing, options, host),
     async upsert(document, chunks, vectors) {
       checkContent(options, chunks, vectors);
-      for (const points of batches(document, chunks, vectors)) {
-        await asking(host, () => writing.upsert(collection, { points, wait: true }));
+      if (chunks.length === 0) return;
+      const points = chunks.map((chunk, n) => toPoint(document, chunk, vectors?.[n] ?? null));
+      try {
+        await write(points);
+      } catch (error) {
+        if (!saysMissing(error)) throw error;
+        await prepare(writing, options, host);
+        await write(points);
       }
     },
     async deleteDocument({ tenant, documentId }, from = 0) {
@@ -44,7 +50,11 @@ export function qdrantIndex(options: QdrantOptions): VectorIndex {
         { key: 'document', match: { value: documentId } },
         { key: 'ordinal', range: { gte: from } },
       ];
-      await asking(host, () => writing.delete(collection, { filter: { must }, wait: true }));
+      try {
+        await asking(host, () => writing.delete(collection, { filter: { must }, wait: true }));
+      } catch (error) {
+        if (!saysMissing(error)) throw error;
+      }
     },
     async search(query) {
       if (query.vector) checkVector(options, query.vector);
@@ -78,13 +88,5 @@ async function prepare(client: QdrantClient, space: Space, host: string): Promis
     if (error instanceof TurnkeeperError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
     throw unreachable(host, `is not ready: ${reason}`, error);
-  }
-}
-
-function* batches(document: IndexedDocument, chunks: Chunk[], vectors: number[][] | null) {
-  for (let start = 0; start < chunks.length; start += BATCH) {
-    yield chunks
-      .slice(start, start + BATCH)
-      .map((chunk, index) => toPoint(document, chunk, vectors?.[start + index] ?? null));
   }
 }

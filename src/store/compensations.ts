@@ -135,10 +135,10 @@ async function abandon(
   tx: Queryable,
   compensation: CompensateInput,
   failure: StepFailure,
-): Promise<boolean> {
+): Promise<number> {
   const { turnId } = compensation;
   const state = await requireCompensation(tx, compensation, 'FOR NO KEY UPDATE');
-  if (state === 'closed') return false;
+  if (state === 'closed') return 0;
   const left = await unsettledEffects(tx, turnId);
   await insertSteps(
     tx,
@@ -151,7 +151,7 @@ async function abandon(
     [turnId, JSON.stringify(failure)],
   );
   await markClosed(tx, turnId);
-  return true;
+  return left.length;
 }
 
 async function markClosed(tx: Queryable, turnId: string): Promise<void> {

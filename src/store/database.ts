@@ -1,4 +1,5 @@
 import pg from 'pg';
+import type { Logger } from '../contracts/logger.ts';
 import { StoreUnavailable } from '../contracts/store.ts';
 import { createPreparation, type Preparation } from './prepared.ts';
 
@@ -15,6 +16,9 @@ export interface Database extends Queryable {
 export interface DatabaseOptions {
   connectionString: string;
   poolSize: number;
+  /** A statement that takes longer is given up, with its connection; 0 for as long as it takes. */
+  queryTimeoutMs?: number;
+  logger?: Logger;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -24,12 +28,13 @@ const DEADLOCK_RETRIES = 5;
 /** A process that freezes in mid-transaction must not keep its locks until TCP notices, hours later. */
 const BEGIN = 'BEGIN; SET LOCAL idle_in_transaction_session_timeout = 10000';
 
-export function openDatabase({ connectionString, poolSize }: DatabaseOptions): Database {
+export function openDatabase(options: DatabaseOptions): Database {
+  const { connectionString, poolSize, queryTimeoutMs = QUERY_TIMEOUT_MS, logger } = options;
   const pool = new pg.Pool({
     connectionString,
     max: poolSize,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    query_timeout: QUERY_TIMEOUT_MS,
+    query_timeout: queryTimeoutMs,
     keepAlive: true,
     // What is asked before an answer has come is sent at once: a transaction waits only for what it has to know.
     pipeline: true,
@@ -38,7 +43,9 @@ export function openDatabase({ connectionString, poolSize }: DatabaseOptions): D
   });
   // An idle connection that breaks is replaced by the pool; the next query tells whether the database is away.
   pool.on('error', () => undefined);
-  const preparation = createPreparation();
+  const preparation = createPreparation((error) =>
+    logger?.warn('statements are not prepared any more', { error: error.message }),
+  );
   const attempt = <T>(work: () => Promise<T>) => translated(() => preparation.retrying(work));
   return {
     query: (sql, params) => attempt(() => run(pool, preparation, sql, params)),

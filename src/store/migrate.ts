@@ -2,7 +2,7 @@ import { TurnkeeperError } from '../contracts/errors.ts';
 import type { Database, Queryable } from './database.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 
-const LOCK = 7_836_271;
+export const MIGRATION_LOCK = 7_836_271;
 
 /**
  * Brings the schema up to date. One transaction under a transaction-level advisory lock: PGlite serves every connection
@@ -10,7 +10,7 @@ const LOCK = 7_836_271;
  */
 export async function migrate(database: Database): Promise<void> {
   await database.transaction(async (tx) => {
-    await tx.query('SELECT pg_advisory_xact_lock($1)', [LOCK]);
+    await tx.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
     await tx.query('CREATE SCHEMA IF NOT EXISTS turnkeeper');
     await tx.query(
       `CREATE TABLE IF NOT EXISTS turnkeeper.schema_migrations (

@@ -11,18 +11,21 @@ interface PassageRow {
   score: number;
 }
 
+/** Those of them whose documents are indexed: an index may still have chunks of one that failed. Answers how many. */
 export async function insertPassages(
   tx: Queryable,
-  turnId: string,
+  { tenant, turnId }: { tenant: string; turnId: string },
   passages: Passage[],
-): Promise<void> {
-  if (passages.length === 0) return;
-  await tx.query(
+): Promise<number> {
+  if (passages.length === 0) return 0;
+  const inserted = await tx.query(
     `INSERT INTO turnkeeper.passages
        (turn_id, rank, chunk_id, document_id, document_name, start_char, end_char, body, score)
      SELECT $1, p.rank, p.chunk, p.document, p.name, p.first, p.last, p.body, p.score
      FROM unnest($2::uuid[], $3::uuid[], $4::text[], $5::bigint[], $6::bigint[], $7::text[], $8::double precision[])
-       WITH ORDINALITY AS p (chunk, document, name, first, last, body, score, rank)`,
+       WITH ORDINALITY AS p (chunk, document, name, first, last, body, score, rank)
+     JOIN turnkeeper.documents d ON d.id = p.document AND d.tenant = $9 AND d.status = 'indexed'
+     RETURNING 1`,
     [
       turnId,
       passages.map((p) => p.chunkId),
@@ -32,8 +35,10 @@ export async function insertPassages(
       passages.map((p) => p.end),
       passages.map((p) => p.text),
       passages.map((p) => p.score),
+      tenant,
     ],
   );
+  return inserted.length;
 }
 
 /** What the model was given, best first. */

@@ -17,13 +17,8 @@ import { turnStore } from './turns.ts';
 
 /** Opens the store on a PostgreSQL server, or on PGlite behind its socket, and brings the schema up to date. */
 export async function openStore(options: DatabaseOptions): Promise<Store> {
+  await bringUpToDate(options);
   const db = openDatabase(options);
-  try {
-    await migrate(db);
-  } catch (error) {
-    await db.close();
-    throw error instanceof TurnkeeperError ? error : unusable(options, error);
-  }
   return announcing({
     assistants: assistantStore(db),
     conversations: conversationStore(db),
@@ -37,6 +32,18 @@ export async function openStore(options: DatabaseOptions): Promise<Store> {
     sweep: sweepQueries(db),
     close: () => db.close(),
   });
+}
+
+/** A migration takes its time, and whoever waits for another's as long. */
+async function bringUpToDate(options: DatabaseOptions): Promise<void> {
+  const db = openDatabase({ ...options, poolSize: 1, queryTimeoutMs: 0 });
+  try {
+    await migrate(db);
+  } catch (error) {
+    throw error instanceof TurnkeeperError ? error : unusable(options, error);
+  } finally {
+    await db.close();
+  }
 }
 
 /** At start whatever the database refuses is told as what it is: not to be worked with as it stands. */

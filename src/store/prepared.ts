@@ -12,7 +12,7 @@ export interface Preparation {
  * A pooler may hand each transaction another connection; the embedded database serves all connections from one session;
  * a migration by a newer release may change the columns of `*`. Nothing of the refused statement was done then.
  */
-export function createPreparation(): Preparation {
+export function createPreparation(onRefused: (error: Error) => void): Preparation {
   const names = new Map<string, string>();
   let preparing = true;
   const nameOf = (sql: string): string => {
@@ -28,6 +28,7 @@ export function createPreparation(): Preparation {
         return await work();
       } catch (error) {
         if (!refusesPrepared(error)) throw error;
+        if (preparing) onRefused(error);
         preparing = false;
         return await work();
       }
@@ -41,6 +42,6 @@ function fingerprint(sql: string): string {
 }
 
 /** Unknown, already there, or of another shape than when it was prepared. */
-function refusesPrepared(error: unknown): boolean {
+function refusesPrepared(error: unknown): error is pg.DatabaseError {
   return error instanceof pg.DatabaseError && /^(26000|42P05|0A000)$/.test(error.code ?? '');
 }

@@ -1,7 +1,7 @@
 import { foldPartialAnswer } from '../conversation/fold.ts';
 import { openCallOutput } from '../conversation/tool-output.ts';
 import type { Item } from '../contracts/json.ts';
-import type { NewEvent, Sealed, StepFailure, Usage } from '../contracts/store.ts';
+import type { InterruptedTool, NewEvent, Sealed, StepFailure, Usage } from '../contracts/store.ts';
 import type { Ending, FinalStatus, TurnInput } from '../contracts/turn.ts';
 import { UNDOABLE } from './compensations.ts';
 import type { Queryable } from './database.ts';
@@ -45,8 +45,9 @@ export async function sealTurn(
     const next = turn.next_turn ? await readInput(tx, turn.next_turn) : null;
     const compensating = turn.compensation === 'requested';
     const { status, reason } = turn;
+    const interruptedTools = await readInterrupted(tx, turnId);
     const told = { status, reason, won: false, durationMs, abandonedCalls: [], next };
-    return { ...told, ...followUps(tenant, turnId, turn, compensating) };
+    return { ...told, interruptedTools, ...followUps(tenant, turnId, turn, compensating) };
   }
   if (ending.status === 'expired' && !turn.overdue && !turn.waiting) return null;
   const [next, tidy] = await Promise.all([
@@ -54,6 +55,7 @@ export async function sealTurn(
     isTidy(tx, turnId),
   ]);
   const abandonedCalls = tidy ? [] : await closeOpenSteps(tx, turnId);
+  const interruptedTools = tidy ? [] : await readInterrupted(tx, turnId);
   const usage = await readUsage(tx, turnId);
   const reason = 'reason' in ending ? ending.reason : null;
   await Promise.all([
@@ -62,7 +64,7 @@ export async function sealTurn(
   ]);
   const compensating = ending.status === 'failed' && (await requestCompensation(tx, turnId));
   const told = { status: ending.status, reason, won: true, durationMs, abandonedCalls, next };
-  return { ...told, ...followUps(tenant, turnId, turn, compensating) };
+  return { ...told, interruptedTools, ...followUps(tenant, turnId, turn, compensating) };
 }
 
 /** What is left to be done after the turn, by workflows of their own. */
@@ -166,6 +168,15 @@ async function markClosed(tx: Queryable, turnId: string): Promise<void> {
        outcome = CASE WHEN kind = 'tool' THEN 'unknown' END, error = $2
      WHERE turn_id = $1 AND status = 'open'`,
     [turnId, JSON.stringify(INTERRUPTED)],
+  );
+}
+
+/** Those of an unknown tool never began. */
+function readInterrupted(tx: Queryable, turnId: string): Promise<InterruptedTool[]> {
+  return tx.query(
+    `SELECT key AS step, tool_name AS name, policy FROM turnkeeper.steps
+     WHERE turn_id = $1 AND kind = 'tool' AND status = 'closed' AND policy IS NOT NULL ORDER BY number`,
+    [turnId],
   );
 }
 

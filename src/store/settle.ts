@@ -7,17 +7,18 @@ import type { Queryable } from './database.ts';
 import { appendInTransaction } from './events.ts';
 import { holdStep, rewindTo, type StepRow } from './ledger.ts';
 import { completeCall } from './model-calls.ts';
-import { insertPassages } from './passages.ts';
+import { insertPassages, readSources } from './passages.ts';
 import { askForSummary } from './summaries.ts';
 
 export async function settleRetrieval(
   tx: Queryable,
   ref: StepRef,
   passages: Passage[],
-): Promise<void> {
-  if (!(await holdStep(tx, ref))) return;
-  await insertPassages(tx, ref.turnId, passages);
-  await settle(tx, ref, { status: 'completed', result: { passages: passages.length } });
+): Promise<number> {
+  if (!(await holdStep(tx, ref))) return (await readSources(tx, ref.turnId)).length;
+  const kept = await insertPassages(tx, ref, passages);
+  await settle(tx, ref, { status: 'completed', result: { passages: kept } });
+  return kept;
 }
 
 /** Last events, items, usage and settlement of a model call: all of it or nothing. */

@@ -23,12 +23,19 @@ export function sweepQueries(db: Database): Sweep {
         `state IN ('accepted', 'started') AND deadline < now() - $1 * interval '1 millisecond' ORDER BY deadline`,
         [graceMs, limit],
       ),
-    unindexedDocuments: (olderThanMs, limit) =>
+    unindexedDocuments: ({ olderThanMs, everyMs }, limit) =>
       db.query(
-        `SELECT tenant, id AS "documentId" FROM turnkeeper.documents
-         WHERE status = 'stored' AND created_at < now() - $1 * interval '1 millisecond'
-         ORDER BY created_at LIMIT $2`,
-        [olderThanMs, limit],
+        `UPDATE turnkeeper.documents SET ingestion_checked_at = now() WHERE id = ANY (ARRAY(
+           SELECT id FROM turnkeeper.documents
+           WHERE status = 'stored' AND created_at < now() - $1 * interval '1 millisecond'
+             AND (ingestion_checked_at < now() - $2 * interval '1 millisecond' OR ingestion_checked_at IS NULL)
+           ORDER BY ingestion_checked_at NULLS FIRST, created_at
+           LIMIT greatest(0, $3 - (
+             SELECT count(*) FROM turnkeeper.documents
+             WHERE status = 'stored' AND ingestion_checked_at >= now() - $2 * interval '1 millisecond'))
+           FOR NO KEY UPDATE SKIP LOCKED))
+         RETURNING tenant, id AS "documentId"`,
+        [olderThanMs, everyMs, limit],
       ),
     openCompensations: ({ olderThanMs, everyMs }, limit) =>
       db.query(

@@ -1,4 +1,4 @@
-import type { StepRef, StepStore, Store } from '../contracts/store.ts';
+import type { CompensationStore, StepRef, StepStore, Store } from '../contracts/store.ts';
 import type { FirstTokens } from './first-tokens.ts';
 import { OTHER } from './labels.ts';
 import type { Metrics } from './metrics.ts';
@@ -19,11 +19,15 @@ export function meteredStore(store: Store, meters: StoreMeters): Store {
     ...store,
     turns: meteredTurns(store.turns, meters),
     steps: tellingRejections(meteredSteps(store.steps, meters), refusal),
-    compensations: tellingRejections(store.compensations, refusal),
+    compensations: tellingRejections(
+      meteredCompensations(store.compensations, meters.metrics),
+      refusal,
+    ),
   };
 }
 
-function meteredTurns(turns: Store['turns'], { metrics, modelLabel }: StoreMeters): Store['turns'] {
+function meteredTurns(turns: Store['turns'], meters: StoreMeters): Store['turns'] {
+  const { metrics, modelLabel } = meters;
   return {
     ...turns,
     async seal(...args) {
@@ -32,14 +36,45 @@ function meteredTurns(turns: Store['turns'], { metrics, modelLabel }: StoreMeter
         metrics.turnDuration.observe({ status: sealed.status }, sealed.durationMs / 1_000);
         for (const model of sealed.abandonedCalls)
           metrics.abandonedCalls.inc({ model: modelLabel(model) });
+        for (const { name } of sealed.interruptedTools)
+          metrics.toolCalls.inc({ tool: toolLabel(meters, name), outcome: 'unknown' });
       }
       return sealed;
     },
   };
 }
 
+function toolLabel({ hasTool }: StoreMeters, name: string): string {
+  return hasTool(name) ? name : OTHER;
+}
+
+/** What was not undone is counted at least once: again by whoever finds it settled so, lest nobody had counted it. */
+function meteredCompensations(
+  compensations: CompensationStore,
+  { compensations: counted }: Metrics,
+): CompensationStore {
+  return {
+    ...compensations,
+    async begin(step) {
+      const begun = await compensations.begin(step);
+      if (begun.state === 'settled' && begun.status === 'failed')
+        counted.inc({ outcome: 'failed' });
+      return begun;
+    },
+    async settle(ref, failure) {
+      await compensations.settle(ref, failure);
+      counted.inc({ outcome: failure ? 'failed' : 'undone' });
+    },
+    async abandon(...args) {
+      const left = await compensations.abandon(...args);
+      counted.inc({ outcome: 'lost' }, left);
+      return left;
+    },
+  };
+}
+
 function meteredSteps(steps: StepStore, meters: StoreMeters): StepStore {
-  const { metrics, firstTokens, modelLabel, hasTool } = meters;
+  const { metrics, firstTokens, modelLabel } = meters;
   const toolNames = new WeakMap<StepRef, string>();
   return {
     ...steps,
@@ -71,7 +106,7 @@ function meteredSteps(steps: StepStore, meters: StoreMeters): StepStore {
     async settleTool(ref, call) {
       await steps.settleTool(ref, call);
       const name = toolNames.get(ref) ?? OTHER;
-      metrics.toolCalls.inc({ tool: hasTool(name) ? name : OTHER, outcome: call.outcome });
+      metrics.toolCalls.inc({ tool: toolLabel(meters, name), outcome: call.outcome });
     },
   };
 }

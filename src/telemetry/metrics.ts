@@ -32,9 +32,11 @@ function startAtZero({
   turnDuration,
   fenceRefusals,
   fallbacks,
-}: Pick<Metrics, 'turnDuration' | 'fenceRefusals' | 'fallbacks'>): void {
+  compensations,
+}: Pick<Metrics, 'turnDuration' | 'fenceRefusals' | 'fallbacks' | 'compensations'>): void {
   for (const status of STATUSES) turnDuration.zero({ status });
   for (const reason of REFUSALS) fenceRefusals.inc({ reason }, 0);
+  for (const outcome of ['undone', 'failed', 'lost']) compensations.inc({ outcome }, 0);
   for (const to of ['model', 'answer']) fallbacks.inc({ to }, 0);
 }
 
@@ -97,8 +99,14 @@ function workMetrics(registry: Registry) {
   return {
     toolCalls: new Counter({
       name: 'turnkeeper_tool_calls_total',
-      help: 'Tool calls whose outcome was stored.',
+      help: 'Tool calls whose outcome was stored, also as unknown because their turn was ended.',
       labelNames: ['tool', 'outcome'],
+      registers: [registry],
+    }),
+    compensations: new Counter({
+      name: 'turnkeeper_compensations_total',
+      help: 'Effects of failed turns that were undone, or could not be.',
+      labelNames: ['outcome'],
       registers: [registry],
     }),
     sandboxDuration: new Histogram({

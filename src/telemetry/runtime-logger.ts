@@ -30,7 +30,12 @@ function plainFields(meta: object = {}): Record<string, string | number> {
   for (const [name, value] of Object.entries(meta)) {
     if (KEPT.includes(name) && (typeof value === 'string' || typeof value === 'number'))
       fields[name] = value;
-    if (name === 'error' && value instanceof Error) fields['error'] = value.name;
+    if (name === 'error' && value instanceof Error) fields['error'] = nameOf(value);
   }
   return fields;
+}
+
+/** What a failure of ours is called, as in docs/errors.md. */
+function nameOf(error: Error): string {
+  return 'type' in error && typeof error.type === 'string' ? error.type : error.name;
 }

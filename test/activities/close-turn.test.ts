@@ -11,6 +11,7 @@ const SEALED: Sealed = {
   won: true,
   durationMs: 1_200,
   abandonedCalls: [],
+  interruptedTools: [],
   next: null,
   compensate: null,
   summarize: null,
@@ -22,7 +23,7 @@ function close(sealed: Sealed | null, ending: Ending = { status: 'completed' }) 
     markStarted: vi.fn<TurnStore['markStarted']>(async () => undefined),
   };
   const starter = { startTurn: vi.fn<TurnStarter['startTurn']>(async () => undefined) };
-  const logger = { ...silent, info: vi.fn() };
+  const logger = { ...silent, info: vi.fn(), warn: vi.fn() };
   const closeTurn = createCloseTurn({
     store: { turns } as unknown as Store,
     starter: starter as unknown as TurnStarter,
@@ -42,6 +43,7 @@ describe('closing a turn', () => {
       won: false,
       durationMs: 1_200,
       abandonedCalls: [],
+      interruptedTools: [],
       next: null,
       compensate: null,
       summarize: null,
@@ -56,6 +58,20 @@ describe('closing a turn', () => {
     await outcome;
     const fields = { tenant: TURN.tenant, turn: TURN.turnId, status: 'completed', reason: null };
     expect(logger.info.mock.calls).toEqual([['turn', fields]]);
+  });
+
+  it('tells of tool calls that were under way, a repeat too', async () => {
+    const step = 'tool:c1';
+    const policy = 'at-most-once';
+    for (const won of [true, false]) {
+      const interruptedTools = [{ step, name: 'pay', policy } as const];
+      const { outcome, logger } = close({ ...SEALED, status: 'failed', won, interruptedTools });
+      await outcome;
+      const fields = { tenant: TURN.tenant, turn: TURN.turnId, step, tool: 'pay', policy };
+      expect(logger.warn.mock.calls).toEqual([
+        ['tool interrupted', { ...fields, status: 'failed' }],
+      ]);
+    }
   });
 
   it('starts the turn that waited for it, a repeat too', async () => {

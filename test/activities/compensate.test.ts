@@ -30,7 +30,7 @@ function compensationStore(begun: BegunStep) {
     loadEffect: vi.fn<CompensationStore['loadEffect']>(async () => EFFECT),
     settle: vi.fn<CompensationStore['settle']>(async () => undefined),
     close: vi.fn<CompensationStore['close']>(async () => undefined),
-    abandon: vi.fn<CompensationStore['abandon']>(async () => true),
+    abandon: vi.fn<CompensationStore['abandon']>(async () => 0),
   };
 }
 
@@ -163,18 +163,22 @@ describe('an effect', () => {
 describe('an effect that could not be undone', () => {
   const failure = { reason: 'timeout', message: 'too long' };
   const input = { ...STEP, effect: { callId: 'c1', name: 'book', timeoutMs: 1 }, ...failure };
+  const { tenant, turnId: turn } = TURN;
+  const fields = { tenant, turn, step: STEP.step, tool: 'book', ...failure };
 
   it('is marked so, and operators are told', async () => {
     const { compensations, logger, activities } = setting([]);
     await attemptOf().run(activities.failCompensation, input);
     expect(compensations.settle.mock.calls).toMatchObject([[{ step: STEP.step }, failure]]);
-    expect(logger.error).toHaveBeenCalledExactlyOnceWith('effect not undone', {
-      tenant: TURN.tenant,
-      turn: TURN.turnId,
-      step: STEP.step,
-      tool: 'book',
-      ...failure,
-    });
+    expect(logger.error).toHaveBeenCalledExactlyOnceWith('effect not undone', fields);
+  });
+
+  it('is told again when whoever marked it may have died before it told', async () => {
+    const begun: BegunStep = { state: 'settled', status: 'failed', result: null, error: failure };
+    const { compensations, logger, activities } = setting([], begun);
+    await attemptOf().run(activities.failCompensation, input);
+    expect(compensations.settle).not.toHaveBeenCalled();
+    expect(logger.error).toHaveBeenCalledExactlyOnceWith('effect not undone', fields);
   });
 
   it('is left as it is when its last attempt has undone it after all', async () => {

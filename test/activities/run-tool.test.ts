@@ -25,12 +25,18 @@ function tool(more: Partial<ToolDefinition>): ToolDefinition {
 
 function run(
   definition: ToolDefinition,
-  { begun = FIRST, environment = attemptOf(), steps = stepStore(begun), warn = vi.fn() } = {},
+  {
+    begun = FIRST,
+    environment = attemptOf(),
+    steps = stepStore(begun),
+    warn = vi.fn(),
+    called = definition.name,
+  } = {},
 ) {
   const logger = { ...silent, warn };
   const runTool = createRunTool(ports({ steps, tools: [definition], logger }));
-  const { name, policy, timeoutMs = 5_000 } = definition;
-  const call = { callId: 'c1', name, policy, timeoutMs };
+  const { policy, timeoutMs = 5_000 } = definition;
+  const call = { callId: 'c1', name: called, policy, timeoutMs };
   const input = { ...TURN, step: 'tool:c1', after: ['respond:1'], call };
   const settled = () => steps.settleTool.mock.calls.at(-1)?.[1];
   return { outcome: environment.run(runTool, input), environment, steps, settled, warn };
@@ -46,6 +52,38 @@ describe('a tool call that an earlier attempt began and did not settle', () => {
     });
     expect(keys).toHaveLength(2);
     expect(new Set(keys).size).toBe(1);
+  });
+
+  it('is unknown when the tool throws now: an attempt before may have taken effect', async () => {
+    const definition = tool({ run: () => Promise.reject(new Error('provider timeout')) });
+    const { outcome, settled } = run(definition, { begun: SECOND });
+    await expect(outcome).resolves.toEqual({ outcome: 'unknown' });
+    const message =
+      'An earlier attempt of tool may have taken effect. The last one failed: provider timeout';
+    expect(JSON.parse(settled()?.output ?? '')).toEqual({
+      error: { type: 'outcome_unknown', message },
+    });
+    expect(settled()).toMatchObject({
+      effect: null,
+      error: { reason: 'outcome_unknown', message },
+    });
+  });
+
+  it('is unknown when no worker has the tool any more', async () => {
+    const environment = attemptOf({ scheduledTimestampMs: Date.now() - 60_000 });
+    const gone = run(tool({ name: 'other' }), { begun: SECOND, environment, called: 'tool' });
+    await expect(gone.outcome).resolves.toEqual({ outcome: 'unknown' });
+  });
+
+  it('waits a minute for a worker that has the tool', async () => {
+    const environment = attemptOf({
+      attempt: 40,
+      scheduledTimestampMs: Date.now() - 50_000,
+      scheduleToCloseTimeoutMs: 600_000,
+    });
+    const gone = run(tool({ name: 'other' }), { begun: SECOND, environment, called: 'tool' });
+    await expect(gone.outcome).rejects.toMatchObject({ type: 'tool_not_registered' });
+    expect(gone.settled()).toBeUndefined();
   });
 
   it('is not run again when the tool runs at most once: the model is told that nobody knows', async () => {
@@ -82,6 +120,18 @@ describe('a tool call that an earlier attempt began and did not settle', () => {
     await expect(outcome).resolves.toEqual({ outcome: 'succeeded' });
     expect(settled()?.output).toBe('ran');
     expect(started).toHaveBeenCalledOnce();
+  });
+
+  it('has failed when the tool finds that it never began, and throws now', async () => {
+    const { definition, started } = reconcilable(async () => ({ state: 'not_started' }));
+    started.mockImplementation(() => {
+      throw new Error('sold out');
+    });
+    const { outcome, settled } = run(definition, { begun: SECOND });
+    await expect(outcome).resolves.toEqual({ outcome: 'failed' });
+    expect(JSON.parse(settled()?.output ?? '')).toEqual({
+      error: { type: 'tool_error', message: 'sold out' },
+    });
   });
 
   it.each<[string, NonNullable<ToolDefinition['reconcile']>]>([
@@ -243,16 +293,19 @@ describe('a tool that says its engine is away', () => {
     expect(settled()).toBeUndefined();
   });
 
-  it.each<[string, ToolDefinition, number]>([
-    ['it has been tried ten times', away(true), 9],
-    ['another attempt would be no better', away(false), 0],
-    ['it may be started once only', away(true, 'at-most-once'), 0],
-  ])('is told to the model when %s; why is told to operators', async (_, definition, earlier) => {
-    const begun: BegunStep = { state: 'open', earlierAttempts: earlier };
+  const doubt = 'An earlier attempt of tool may have taken effect. The last one failed: ';
+
+  it.each<[string, ToolDefinition, number, { outcome: string; told: string }]>([
+    ['it has been tried ten times', away(true), 9, { outcome: 'unknown', told: doubt }],
+    ['another attempt would be no better', away(false), 0, { outcome: 'failed', told: '' }],
+    ['it may be started once only', away(true, 'at-most-once'), 0, { outcome: 'failed', told: '' }],
+  ])('is told to the model when %s; why is told to operators', async (...given) => {
+    const [, definition, earlierAttempts, { outcome: expected, told }] = given;
+    const begun: BegunStep = { state: 'open', earlierAttempts };
     const { outcome, settled, warn } = run(definition, { begun });
-    await expect(outcome).resolves.toEqual({ outcome: 'failed' });
+    await expect(outcome).resolves.toEqual({ outcome: expected });
     expect(JSON.parse(settled()?.output ?? '')).toEqual({
-      error: { type: 'tool_unavailable', message: 'No sandbox.' },
+      error: { type: 'tool_unavailable', message: `${told}No sandbox.` },
     });
     expect(settled()?.error).toEqual({ reason: 'tool_unavailable', message: cause.message });
     const fields = { tool: 'tool', error: cause.message };

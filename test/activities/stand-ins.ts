@@ -12,7 +12,9 @@ import type {
   NewEvent,
   Store,
   StepStore,
+  Turn,
   TurnContext,
+  TurnState,
 } from '../../src/contracts/store.ts';
 import type { ToolDefinition } from '../../src/contracts/tools.ts';
 import { createTools } from '../../src/tools/registry.ts';
@@ -41,11 +43,16 @@ export function stepStore(begun: BegunStep = { state: 'open', earlierAttempts: 0
       abandonedCalls: 0,
     })),
     recordFailedCall: vi.fn<StepStore['recordFailedCall']>(async () => undefined),
-    settleRetrieval: vi.fn<StepStore['settleRetrieval']>(async () => undefined),
+    settleRetrieval: vi.fn<StepStore['settleRetrieval']>(async (_ref, { length }) => length),
     settleResponse: vi.fn<StepStore['settleResponse']>(async () => undefined),
     settleTool: vi.fn<StepStore['settleTool']>(async () => undefined),
     settleFailure: vi.fn<StepStore['settleFailure']>(async () => undefined),
   };
+}
+
+/** Turns of which the one there is is in that state. */
+export function turnsIn(state: TurnState) {
+  return { get: vi.fn<Store['turns']['get']>(async () => ({ state }) as Turn) };
 }
 
 export function context(
@@ -91,6 +98,7 @@ export const silent = { info: () => undefined, warn: () => undefined, error: () 
 
 export interface Parts {
   steps?: ReturnType<typeof stepStore>;
+  turns?: ReturnType<typeof turnsIn>;
   appender?: ReturnType<typeof appender>;
   tools?: ToolDefinition[];
   model?: Model;
@@ -100,8 +108,9 @@ export interface Parts {
 export function ports(
   parts: Parts & Partial<Omit<ActivityDependencies, keyof Parts>>,
 ): ActivityDependencies {
-  const { steps = stepStore(), tools = [], appender: events = appender(), ...others } = parts;
-  const store = { steps } as unknown as Store;
+  const { steps = stepStore(), turns = turnsIn('started'), ...rest } = parts;
+  const { tools = [], appender: events = appender(), ...others } = rest;
+  const store = { steps, turns } as unknown as Store;
   const given = { store, logger: silent, index: null, embedder: null, ...others };
   return {
     ...given,
@@ -128,7 +137,9 @@ export function completed(output: Item[]): ModelEvent {
 const ATTEMPT = { scheduleToCloseTimeoutMs: 60_000, startToCloseTimeoutMs: 60_000 };
 
 /** The surroundings of one attempt, which began now and has a minute. */
-export function attemptOf(info: { attempt?: number; scheduleToCloseTimeoutMs?: number } = {}) {
+export function attemptOf(
+  info: { attempt?: number; scheduledTimestampMs?: number; scheduleToCloseTimeoutMs?: number } = {},
+) {
   const times = { ...ATTEMPT, scheduledTimestampMs: Date.now(), ...info };
   return new MockActivityEnvironment(times, { logger: new DefaultLogger('ERROR') });
 }

@@ -212,9 +212,62 @@ describe('what no model will read', () => {
   ])('and %s is left out, and the summary says so', async (_, model) => {
     const { result, written } = summarize({ model });
     expect(await result).toEqual({ more: false });
+    const text = expect.stringMatching(/beavers\.\n\n\([^()]*\)$/) as string;
     expect(written()).toMatchObject([
-      { summary: { text: expect.stringMatching(/beavers\.\n\n\(.*\)$/) as string, through: 6 } },
+      { after: 4, summary: { text, through: 5 } },
+      { after: 5, summary: { text, through: 6 } },
     ]);
+  });
+
+  /** Ten items at the positions 5 to 14, of which one is `bad`. */
+  function workWith(bad: number): SummaryWork {
+    const items = Array.from({ length: 10 }, (_, n) => {
+      const position = 5 + n;
+      const item = question(position === bad ? SECRET : `Plain ${position}.`);
+      return { item, position, turnId: 't', createdAt: new Date(0) };
+    });
+    return { ...workOf(), items };
+  }
+
+  it.each([5, 9, 14])('is left out alone, also among others (%i)', async (bad) => {
+    const model = {
+      stream: vi.fn<Model['stream']>(async ({ input }) => {
+        const text = JSON.stringify(input);
+        if (text.includes(SECRET)) throw filtered;
+        const told = [...text.matchAll(/Plain \d+/g)].map(([plain]) => plain).join(' ');
+        const gap = /\(Here something[^)]*\)/.exec(text)?.[0] ?? '';
+        return { requestId: null, events: saying(completed([answer(`${told} ${gap}`)])) };
+      }),
+    };
+    const { result, written } = summarize({ work: workWith(bad), model });
+    expect(await result).toEqual({ more: false });
+    const summaries = written();
+    const last = summaries.at(-1)?.summary;
+    expect(last?.text).toContain('(Here something');
+    for (let position = 5; position <= (last?.through ?? 0); position++) {
+      if (position !== bad) expect(last?.text).toContain(`Plain ${position}`);
+    }
+    // Each begins where the one before ended, and the one with the gap went one item further.
+    const ends = [4, ...summaries.map(({ summary }) => summary.through)];
+    expect(summaries.map(({ after }) => after)).toEqual(ends.slice(0, -1));
+    expect(ends).toContain(bad - 1);
+    expect(ends).toContain(bad);
+    expect(model.stream.mock.calls.length).toBeLessThan(12);
+  });
+
+  it('is looked at again where another attempt was faster', async () => {
+    const { result, asked } = summarize({
+      work: workWith(14),
+      model: {
+        stream: vi.fn<Model['stream']>(async ({ input }) => {
+          if (JSON.stringify(input).includes(SECRET)) throw filtered;
+          return { requestId: null, events: saying(completed([answer('Plain.')])) };
+        }),
+      },
+      extend: async () => null,
+    });
+    expect(await result).toEqual({ more: true });
+    expect(asked()).toHaveLength(2);
   });
 
   it('is offered to the fallback model first', async () => {
@@ -229,6 +282,33 @@ describe('what no model will read', () => {
 });
 
 describe('a model that says nothing', () => {
+  it('because it thought for too long is asked about less', async () => {
+    const thought: ModelEvent = {
+      type: 'response.incomplete',
+      response: {
+        status: 'incomplete',
+        incomplete_details: { reason: 'max_output_tokens' },
+        output: [{ type: 'reasoning', summary: [] }],
+      },
+    };
+    const model = {
+      stream: vi.fn<Model['stream']>(async ({ input }) => {
+        const isMuch = JSON.stringify(input).includes('I see.');
+        const event = isMuch ? thought : completed([answer('Cards.')]);
+        return { requestId: null, events: saying(event) };
+      }),
+    };
+    const { result, written } = summarize({ model });
+    expect(await result).toEqual({ more: false });
+    expect(written()).toMatchObject([
+      { after: 4, summary: { text: 'Cards.', through: 5 } },
+      {
+        after: 5,
+        summary: { text: expect.stringMatching(/^Cards\..*\)$/s) as string, through: 6 },
+      },
+    ]);
+  });
+
   it('is not asked for the same again', async () => {
     const { result, written } = summarize({ model: modelsOf({ small: '  ' }) });
     expect(await result).toMatchObject({ type: 'model_failed', nonRetryable: true });

@@ -56,6 +56,15 @@ describe('a call that summarizes', () => {
     expect(plan(workOf([said('user', 'Hi')]), 'gpt-4').request.maxOutputTokens).toBeLessThan(8_192);
   });
 
+  it('reasons as the assistant says, and has room for it', () => {
+    const modelOptions = { reasoning: { effort: 'low' }, temperature: 0.2 };
+    const { request } = plan(
+      workOf([said('user', 'Hi')], { definition: { ...small, modelOptions } }),
+    );
+    expect(request.options).toEqual({ store: false, reasoning: { effort: 'low' } });
+    expect(request.maxOutputTokens).toBeGreaterThan(16_000);
+  });
+
   it('says who the end user is to the provider', () => {
     const asked = { model: 'small', safetyIdentifier: 'user-7' };
     const { request } = planSummary(workOf([said('user', 'Hi')]), asked);

@@ -115,6 +115,23 @@ describe('what a model is shown of a conversation', () => {
     const window = windowOf(large, 800, { summary });
     expect(window).toMatchObject({ summary: null, earlier: [], current: now, leftOut: 4 });
     expect(window.tokens).toBeGreaterThan(1_100);
+    expect(window.summarize).toBeNull();
+  });
+
+  it('is shortened for this turn only where this turn’s items take the room', () => {
+    const now = [said('user', 10), call('a'), output('a', 700)];
+    const large = conversation({ ...plainTurns(4, 100), now });
+    const window = windowOf(large, 1_000);
+    expect(window).toMatchObject({ leftOut: 6, summarize: null });
+    expect(window.earlier).toEqual(large.slice(6, 8).map(({ item }) => item));
+    expect(window.tokens).toBeLessThanOrEqual(1_000);
+  });
+
+  it('is shortened for good as if this turn took no more than four tenths', () => {
+    const now = [said('user', 10), call('a'), output('a', 2_000)];
+    const large = conversation({ ...plainTurns(10, 100), now });
+    const window = windowOf(large, 1_000);
+    expect(window).toMatchObject({ earlier: [], leftOut: 20, summarize: 14 });
   });
 
   it('goes into the turn before where that is too large, and tears nothing apart', () => {
@@ -278,13 +295,16 @@ describe('every window of every conversation', () => {
     });
   });
 
-  it('leaves nothing between the summary and what is shown but what it counts as left out', () => {
-    everyCall(({ items, turnId, window, before }) => {
+  it('leaves out what is to be summarized, more only where this turn takes over four tenths', () => {
+    everyCall(({ items, turnId, window, budget, before }) => {
       const earlier = items.filter((entry) => entry.turnId !== turnId);
       const unsummarized = earlier.filter(({ position }) => position > before.through);
       expect(window.leftOut).toBe(unsummarized.length - window.earlier.length);
       const wanted = Math.max(window.summarize ?? 0, before.summaryWanted);
       const unshown = unsummarized.slice(0, window.leftOut);
+      const own = window.current.reduce((sum, item) => sum + estimateItemTokens(item), 0);
+      const summary = window.summary ? estimateItemTokens(window.summary) : 0;
+      if (own + summary > 0.4 * budget) return;
       expect(unshown.filter(({ position }) => position > wanted)).toEqual([]);
     });
   });

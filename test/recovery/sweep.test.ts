@@ -196,8 +196,30 @@ describe('a sweep that finds a compensation which is not closed', () => {
       ['closed', 'workflow_lost'],
     ]);
     expect(world.logs).toEqual([
-      { level: 'error', message: 'compensation lost', fields: { tenant, turnId } },
+      { level: 'error', message: 'compensation lost', fields: { tenant, turnId, effects: 2 } },
     ]);
+  });
+
+  it('tells of one whose workflow has closed before it ends it, lest nobody does', async () => {
+    const turn = await failedAWhileAgo();
+    starter.states.set(`compensate:${turn.turnId}`, 'closed');
+    const abandon = () => Promise.reject(new StoreUnavailable(new Error('connection lost')));
+    const compensations = { ...world.store.compensations, abandon };
+    const failing = { ...parts, store: { ...world.store, compensations } };
+    expect(await sweepOnce(failing)).toMatchObject({ failed: 1 });
+    expect(await compensationOf(turn)).toBe('requested');
+    expect(world.logs).toMatchObject([{ message: 'compensation lost' }, { level: 'error' }]);
+  });
+
+  it('says nothing of one that ended itself meanwhile', async () => {
+    const turn = await failedAWhileAgo();
+    const { tenant, turnId } = turn;
+    starter.executionState = async () => {
+      await world.store.compensations.abandon(tenant, turnId, { reason: 'r', message: 'm' });
+      return 'closed';
+    };
+    expect(await sweepOnce(parts)).toMatchObject({ followUps: 1, failed: 0 });
+    expect(world.logs).toEqual([]);
   });
 
   it('changes nothing while Temporal is away, and comes back to it', async () => {
@@ -274,6 +296,20 @@ describe('the sweep of a worker', () => {
     await vi.waitFor(() => expect(overdueTurns.mock.calls.length).toBeGreaterThan(2));
     expect(run).toHaveBeenCalledOnce();
     finish(0);
+    await sweep.stop();
+  });
+
+  it('is stopped also while a chore and its own work hang', async () => {
+    overdueTurns.mockImplementation(() => new Promise(() => undefined));
+    const run = vi.fn(() => new Promise<number>(() => undefined));
+    const sweep = startSweep({
+      ...parts,
+      store: { ...world.store, sweep: { ...world.store.sweep, overdueTurns } },
+      chores: [{ name: 'tidy', run }],
+      intervalMs: 5,
+      patienceMs: 20,
+    });
+    await vi.waitFor(() => expect(run).toHaveBeenCalledOnce());
     await sweep.stop();
   });
 

@@ -42,6 +42,26 @@ describeQdrant('Qdrant’s index', (indexes) => {
   });
 });
 
+it('makes its collection again that was lost while it ran', async (context) => {
+  requirePart(context, 'qdrant-engine');
+  const url = inject('qdrantEngineUrl') ?? '';
+  const index = qdrantIndex({ url, apiKey: null, space: 'lost', dimensions: 2 });
+  await index.prepare();
+  const client = new QdrantClient({ url, checkCompatibility: false });
+  const name = collectionName('lost');
+  await index.upsert(document('one'), chunksOf('apples'), [[1, 0]]);
+  await client.deleteCollection(name);
+  await expect(index.deleteDocument(document('one'))).resolves.toBeUndefined();
+  await index.upsert(document('one'), chunksOf('apples', 'pears'), [
+    [1, 0],
+    [0, 1],
+  ]);
+  expect(await texts(index, ask('pears', [0, 1]))).toEqual(['pears', 'apples']);
+  const { payload_schema: fields } = await client.getCollection(name);
+  await client.deleteCollection(name);
+  expect(Object.keys(fields)).toContain('tenant');
+});
+
 it('marks the field that tenants are told apart by', async (context) => {
   requirePart(context, 'qdrant-engine');
   const url = inject('qdrantEngineUrl') ?? '';

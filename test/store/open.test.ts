@@ -2,9 +2,11 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import { MIGRATION_LOCK } from '../../src/store/migrate.ts';
 import { openStore } from '../../src/store/postgres.ts';
+import { openPool } from '../support/pool.ts';
 import { describePostgres } from '../support/stores.ts';
-import { failure } from './fixtures.ts';
+import { failure, PATIENCE } from './fixtures.ts';
 
 const open = (connectionString: string) => openStore({ connectionString, poolSize: 2 });
 
@@ -33,6 +35,25 @@ describe('opening a store where there is none', () => {
     await expect(open('postgres://someone@database.invalid/name')).rejects.toEqual(
       failure('database_unreachable'),
     );
+  });
+});
+
+describePostgres('opening a store while another process migrates', (database) => {
+  test('waits for it, for longer than a statement may take', async () => {
+    const pool = openPool(database.url, 1);
+    onTestFinished(() => pool.end());
+    const lock = await pool.connect();
+    await lock.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const opening = openStore({ connectionString: database.url, poolSize: 1, queryTimeoutMs: 100 });
+    const waiting = () =>
+      database.sql(
+        `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'
+           AND query_start < clock_timestamp() - interval '300 milliseconds'`,
+      );
+    await expect.poll(waiting, PATIENCE).toHaveLength(1);
+    lock.release(true);
+    const store = await opening;
+    await store.close();
   });
 });
 

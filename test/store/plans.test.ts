@@ -142,7 +142,7 @@ async function listEverything(store: Store, tenant: string, conversationId: stri
   const made = { base: 'new', name: 'n', mediaType: 'text/plain', content };
   const document = await store.documents.create(tenant, made);
   await store.documents.read(tenant, document.id);
-  await store.sweep.unindexedDocuments(0, 10);
+  await store.sweep.unindexedDocuments({ olderThanMs: 0, everyMs: 0 }, 10);
   await store.documents.markIndexed(tenant, document.id, 1);
   await store.sweep.unstartedTurns(0, 10);
   await store.sweep.overdueTurns(0, 10);

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import type { Logger } from '../../src/contracts/logger.ts';
 import { openDatabase, type Database } from '../../src/store/database.ts';
 import { describePostgres } from '../support/stores.ts';
 
@@ -7,8 +8,11 @@ const ALL = 'SELECT * FROM shape WHERE id = $1';
 
 describePostgres('prepared statements', (database) => {
   let db: Database;
+  const warn = vi.fn<Logger['warn']>();
   beforeEach(() => {
-    db = openDatabase({ connectionString: database.url, poolSize: 1 });
+    warn.mockClear();
+    const logger = { info: warn, warn, error: warn };
+    db = openDatabase({ connectionString: database.url, poolSize: 1, logger });
   });
   afterEach(() => db.close());
 
@@ -44,6 +48,10 @@ describePostgres('prepared statements', (database) => {
       expect(await db.query(sql, [1])).toEqual(answer);
       expect(await db.query('SELECT $1::text AS other', ['x'])).toEqual([{ other: 'x' }]);
       expect(await prepared()).toBeLessThanOrEqual(1);
+      // For the life of the process, which is told once.
+      expect(warn).toHaveBeenCalledExactlyOnceWith('statements are not prepared any more', {
+        error: expect.any(String) as string,
+      });
     });
 
     test('are done without by a transaction, which happens once', async () => {

@@ -139,6 +139,16 @@ describePostgres('at the same time', (database) => {
     expect(found.flat().filter((open) => open.turnId === turnId)).toEqual([{ tenant, turnId }]);
   });
 
+  test('one of many sweeps gets a document that nobody indexed', async () => {
+    const { store } = database;
+    const place = { base: 'b', name: 'n', mediaType: 'text/plain' };
+    const { id } = await store.documents.create('t', { ...place, content: Buffer.from('text') });
+    const found = await times(10, () =>
+      store.sweep.unindexedDocuments({ olderThanMs: -1, everyMs: 60_000 }, 100),
+    );
+    expect(found.flat().filter(({ documentId }) => documentId === id)).toHaveLength(1);
+  });
+
   test('an end meets appends, settlements and takeovers, and leaves nothing half done', async () => {
     for (let seed = 1; seed <= 100; seed++) await raceTheEnd(database, randomFrom(seed));
   }, 180_000);

@@ -11,6 +11,7 @@ import { keysAndPages } from './suites/keys-and-pages.ts';
 import { ledgerModel } from './suites/ledger-model.ts';
 import { measuring } from './suites/measuring.ts';
 import { openSteps } from './suites/open-steps.ts';
+import { passages } from './suites/passages.ts';
 import { prices } from './suites/pricing.ts';
 import { records } from './suites/records.ts';
 import { rewinding } from './suites/rewinding.ts';
@@ -37,6 +38,7 @@ describeStores('the store', (database) => {
   describe('measuring', () => measuring(database));
   describe('tool calls', () => toolCalls(database));
   describe('the context', () => contexts(database));
+  describe('passages', () => passages(database));
   describe('events', () => events(database));
   describe('who watches for events', () => watching(database));
   describe('sealing a turn', () => endings(database));

@@ -8,6 +8,7 @@ import {
 import {
   StepRefused,
   type Appender,
+  type CompensationStore,
   type Sealed,
   type Store,
   type TurnStore,
@@ -28,6 +29,7 @@ const SEALED: Sealed = {
   won: true,
   durationMs: 2_500,
   abandonedCalls: [],
+  interruptedTools: [],
   next: null,
   compensate: null,
   summarize: null,
@@ -47,7 +49,12 @@ function metered() {
       run: () => 1,
     },
   ]);
-  const compensations = { close: vi.fn(async () => undefined) };
+  const compensations = {
+    begin: vi.fn<CompensationStore['begin']>(async () => ({ state: 'open', earlierAttempts: 0 })),
+    settle: vi.fn<CompensationStore['settle']>(async () => undefined),
+    abandon: vi.fn<CompensationStore['abandon']>(async () => 2),
+    close: vi.fn<CompensationStore['close']>(async () => undefined),
+  };
   const store = { steps, turns, compensations } as unknown as Store;
   const model = modelOf(async function* () {
     yield DELTA;
@@ -136,6 +143,43 @@ describe('a metered store', () => {
     expect(await seriesOf(parts.metrics, 'turnkeeper_tool')).toEqual({});
     await runTool(parts, 'add');
     expect(Object.values(await seriesOf(parts.metrics, 'turnkeeper_tool'))).toEqual([1]);
+  });
+
+  it('counts tool calls that were under way when it ended their turn, as unknown and once', async () => {
+    const { ports, metrics, turns } = metered();
+    const interruptedTools = ['add', 'gone'].map(
+      (name) => ({ step: `tool:${name}`, name, policy: 'at-most-once' }) as const,
+    );
+    for (const won of [true, false]) {
+      turns.seal.mockResolvedValueOnce({ ...SEALED, won, interruptedTools });
+      await ports.store.turns.seal('t', 'turn-1', { status: 'cancelled' });
+    }
+    expect(await seriesOf(metrics, 'turnkeeper_tool')).toEqual({
+      'turnkeeper_tool_calls_total{tool="add",outcome="unknown"}': 1,
+      'turnkeeper_tool_calls_total{tool="other",outcome="unknown"}': 1,
+    });
+  });
+
+  it('counts effects that were undone, and at least once those that were not', async () => {
+    const { ports, metrics, compensations } = metered();
+    const ref = { ...REF, step: 'compensate:c' };
+    const failed = { reason: 'timeout', message: 'Too long.' };
+    const begin = () => ports.store.compensations.begin({ ...ref, after: [], callId: 'c' });
+    await begin();
+    await ports.store.compensations.settle(ref, null);
+    compensations.settle.mockRejectedValueOnce(new Error('the answer was lost'));
+    await expect(ports.store.compensations.settle(ref, failed)).rejects.toThrow('lost');
+    const settled = { state: 'settled', result: null } as const;
+    compensations.begin.mockResolvedValueOnce({ ...settled, status: 'failed', error: failed });
+    await begin();
+    compensations.begin.mockResolvedValueOnce({ ...settled, status: 'completed', error: null });
+    await begin();
+    await ports.store.compensations.abandon('t', 'turn-1', failed);
+    expect(await seriesOf(metrics, 'turnkeeper_compensations')).toEqual({
+      'turnkeeper_compensations_total{outcome="undone"}': 1,
+      'turnkeeper_compensations_total{outcome="failed"}': 1,
+      'turnkeeper_compensations_total{outcome="lost"}': 2,
+    });
   });
 
   it('counts what it refused by reason, and no other failure', async () => {

@@ -1,5 +1,5 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -8,6 +8,7 @@ import {
   loadConfig,
   readCacheDir,
   requireModel,
+  readWorkflowBundle,
 } from '../../src/config.ts';
 import { redactUrl } from '../../src/config/readers.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
@@ -43,6 +44,7 @@ describe('loadConfig', () => {
         kind: 'auto',
         image: 'turnkeeper-sandbox',
         runtime: null,
+        concurrency: availableParallelism(),
         dockerHost: 'unix:///var/run/docker.sock',
       },
       metrics: null,
@@ -240,6 +242,24 @@ describe('describeConfig', () => {
     expect(told({ ...postgres, ...qdrant })).toContain('Qdrant, http://qdrant.example:6333');
     expect(told({ ...postgres, ...qdrant })).not.toMatch(/vectors\.example|hunter2/);
   });
+});
+
+it.each(['OPENAI_API_KEY', 'QDRANT_API_KEY'])(
+  'refuses a %s of two lines, and does not show it',
+  (name) => {
+    const env = {
+      DATABASE_URL: 'postgres://d.example/d',
+      QDRANT_URL: 'http://q.example',
+      [name]: 'SECRET\nSECRET',
+    };
+    const load = () => loadConfig(env);
+    expect(load).toThrow(`${name} is "***"; it must be one line of text.`);
+  },
+);
+
+it('refuses a bundle of workflows that is not there', () => {
+  const read = () => readWorkflowBundle({ TURNKEEPER_WORKFLOW_BUNDLE: '/not/there.js' });
+  expect(read).toThrow('TURNKEEPER_WORKFLOW_BUNDLE is "/not/there.js"');
 });
 
 describe('redactUrl', () => {

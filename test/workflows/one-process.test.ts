@@ -1,5 +1,6 @@
-import { afterEach, expect, test } from 'vitest';
-import { loadConfig } from '../../src/config.ts';
+import { afterEach, expect, test, vi } from 'vitest';
+import { describeConfig, loadConfig } from '../../src/config.ts';
+import type { Logger } from '../../src/contracts/logger.ts';
 import { connectWithWorker } from '../../src/run-worker.ts';
 import type { Turnkeeper } from '../../src/index.ts';
 import { countOf, readEvents, shownTexts } from '../support/reading.ts';
@@ -8,7 +9,8 @@ import { useWorld } from '../support/use-world.ts';
 import type { World } from '../support/world.ts';
 
 const current = useWorld();
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+const info = vi.fn<Logger['info']>();
+const logger = { info, warn: () => undefined, error: () => undefined };
 
 let open: Turnkeeper | undefined;
 afterEach(async () => {
@@ -18,7 +20,7 @@ afterEach(async () => {
 
 /** The world as a client sees it that has its worker in this process. */
 async function withWorker(world: World): Promise<World> {
-  open = await connectWithWorker({ config: loadConfig(world.env), logger: silent });
+  open = await connectWithWorker({ config: loadConfig(world.env), logger });
   return { ...world, turnkeeper: open };
 }
 
@@ -33,6 +35,13 @@ test('a turn that is started beside its worker begins with its start', async () 
   const [started] = (await handle.fetchHistory()).events ?? [];
   expect(started?.workflowExecutionStartedEventAttributes?.eagerExecutionAccepted).toBe(true);
   expect(await world.history(turn.id)).toMatchObject({ workflowTasks: 2, events: 12 });
+});
+
+test('a client with a worker says at start what it uses', async () => {
+  info.mockClear();
+  await withWorker(current());
+  const lines = info.mock.calls.map(([line]) => line);
+  expect(lines).toEqual(expect.arrayContaining(describeConfig(loadConfig(current().env))));
 });
 
 test('another process goes on with a turn whose client and worker are closed', async () => {

@@ -123,10 +123,12 @@ describe('tool calls that go wrong', () => {
 });
 
 describe('an assistant whose tool this worker does not have', () => {
+  // A quarter of it is waited for a worker that has the tool.
+  const limits = { turnTimeoutMs: 8_000 };
   const tools = ['add', 'not_there'];
 
   it('fails before the model is asked', async () => {
-    const turn = await runTurn(world.current, { assistant: { tools }, script: [] });
+    const turn = await runTurn(world.current, { assistant: { tools, limits }, script: [] });
     expect(turn).toMatchObject({ status: 'failed', reason: 'tool_not_registered', requests: [] });
     expect(turn.message).toBe('This worker has no tool not_there.');
     expect(turn.steps).toMatchObject([
@@ -136,7 +138,7 @@ describe('an assistant whose tool this worker does not have', () => {
 
   it('gives its fallback answer where it has one', async () => {
     const turn = await runTurn(world.current, {
-      assistant: { tools, fallbackAnswer: 'Please call us.' },
+      assistant: { tools, limits, fallbackAnswer: 'Please call us.' },
       script: [],
     });
     expect(turn).toMatchObject({ status: 'completed', answer: 'Please call us.', requests: [] });

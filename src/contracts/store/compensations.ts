@@ -26,6 +26,6 @@ export interface CompensationStore {
   settle(ref: StepRef, failure: StepFailure | null): Promise<void>;
   /** Refused while an effect is not settled. */
   close(tenant: string, turnId: string): Promise<void>;
-  /** Closes it over its effects that are not settled; each says why. Answers false when it was closed before. */
-  abandon(tenant: string, turnId: string, failure: StepFailure): Promise<boolean>;
+  /** Closes it over its effects that are not settled; each says why. Answers how many those are. */
+  abandon(tenant: string, turnId: string, failure: StepFailure): Promise<number>;
 }

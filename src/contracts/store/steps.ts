@@ -118,7 +118,8 @@ export interface StepStore {
   ): Promise<{ callId: string; failedCalls: number; abandonedCalls: number }>;
   /** A call that failed; the step stays open for another attempt. */
   recordFailedCall(ref: StepRef, callId: string, call: FailedModelCall): Promise<void>;
-  settleRetrieval(ref: StepRef, passages: Passage[]): Promise<void>;
+  /** Keeps the passages of documents that are indexed; answers how many. */
+  settleRetrieval(ref: StepRef, passages: Passage[]): Promise<number>;
   settleResponse(ref: StepRef, response: SettleResponse): Promise<void>;
   /** Stores the function_call_output at the place reserved for it. */
   settleTool(ref: StepRef, call: SettleTool): Promise<void>;

@@ -1,4 +1,9 @@
-import type { CompensateInput, SummarizeInput, TurnInput } from '../turn.ts';
+import type { CompensateInput, IngestInput, SummarizeInput, TurnInput } from '../turn.ts';
+
+interface SweepAge {
+  olderThanMs: number;
+  everyMs: number;
+}
 
 /** What the worker's sweep works on, over all tenants. */
 export interface Sweep {
@@ -6,19 +11,16 @@ export interface Sweep {
   unstartedTurns(olderThanMs: number, limit: number): Promise<TurnInput[]>;
   /** Turns at least `graceMs` past their deadline and not sealed. */
   overdueTurns(graceMs: number, limit: number): Promise<TurnInput[]>;
-  /** Documents stored at least `olderThanMs` ago and neither indexed nor failed. */
-  unindexedDocuments(
-    olderThanMs: number,
-    limit: number,
-  ): Promise<{ tenant: string; documentId: string }[]>;
+  /**
+   * Documents stored at least `olderThanMs` ago and neither indexed nor failed. Each is handed out at most once in
+   * `everyMs`, whoever asks, and about `limit` in that time: fewer, while others that were handed out are not done.
+   */
+  unindexedDocuments(age: SweepAge, limit: number): Promise<IngestInput[]>;
   /**
    * Compensations requested at least `olderThanMs` ago and not closed. Each is handed out at most once in `everyMs`,
    * whoever asks.
    */
-  openCompensations(
-    age: { olderThanMs: number; everyMs: number },
-    limit: number,
-  ): Promise<CompensateInput[]>;
+  openCompensations(age: SweepAge, limit: number): Promise<CompensateInput[]>;
   /** Conversations whose summary lags behind and was asked for at least `olderThanMs` ago; see `SummaryStore.work`. */
   outgrownConversations(olderThanMs: number, limit: number): Promise<SummarizeInput[]>;
 }

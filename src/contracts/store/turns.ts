@@ -96,6 +96,12 @@ export type Source = Pick<
   'chunkId' | 'documentId' | 'documentName' | 'start' | 'end' | 'text' | 'score'
 >;
 
+export interface InterruptedTool {
+  step: string;
+  name: string;
+  policy: ToolPolicy;
+}
+
 export interface Sealed {
   status: FinalStatus;
   reason: string | null;
@@ -105,6 +111,8 @@ export interface Sealed {
   durationMs: number;
   /** Models of the calls that this gave up, one entry a call. */
   abandonedCalls: string[];
+  /** Tool calls that were under way: nobody knows whether they took effect. Told again when it was sealed before. */
+  interruptedTools: InterruptedTool[];
   /** The queued turn that got the lock, to be started by whoever reads this. */
   next: TurnInput | null;
   /** Effects to be undone, to be started by whoever reads this. */

@@ -3,6 +3,7 @@ import { effects } from './0002-effects.ts';
 import { summaries } from './0003-summaries.ts';
 import { files } from './0004-files.ts';
 import { compensationChecks } from './0005-compensation-checks.ts';
+import { documentChecks } from './0006-document-checks.ts';
 
 /** In order; a landed one is never edited. */
 export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = [
@@ -11,4 +12,5 @@ export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = 
   { id: 3, name: 'summaries', sql: summaries },
   { id: 4, name: 'files', sql: files },
   { id: 5, name: 'compensation-checks', sql: compensationChecks },
+  { id: 6, name: 'document-checks', sql: documentChecks },
 ];

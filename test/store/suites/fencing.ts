@@ -118,7 +118,7 @@ export function settling(database: TestDatabase): void {
     return rows;
   }
 
-  async function expectSilent(turn: TurnAt, settle: () => Promise<void>): Promise<void> {
+  async function expectSilent(turn: TurnAt, settle: () => Promise<unknown>): Promise<void> {
     await settle();
     const before = await written(turn);
     await settle();

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { TestDatabase } from '../../support/stores.ts';
 import {
+  FAILED,
   QUESTION,
   RESPOND,
   answer,
@@ -141,6 +142,20 @@ export function openSteps(database: TestDatabase): void {
       'function_call_output',
       'message',
     ]);
+  });
+
+  test('tells of the tool calls that were under way, also whoever comes after', async () => {
+    const { store } = database;
+    const turn = await turnWithCalls(store, 'a', 'b', 'c');
+    for (const callId of ['a', 'c']) await beginTool(store, toolStep(turn, callId), callId);
+    await store.steps.settleTool(toolStep(turn, 'a'), toolResult('a'));
+    const unheardOf = { callId: 'b', name: 'unheard_of', policy: null, timeoutMs: 1 };
+    const began = { ...toolStep(turn, 'b'), after: [RESPOND], compensable: false };
+    await store.steps.begin({ ...began, kind: 'tool', ...unheardOf });
+    const end = () => store.turns.seal(turn.tenant, turn.turnId, FAILED);
+    const interruptedTools = [{ step: 'tool:c', name: 'lookup', policy: 'at-most-once' }];
+    expect(await end()).toMatchObject({ won: true, interruptedTools });
+    expect(await end()).toMatchObject({ won: false, interruptedTools });
   });
 
   test('closes a retrieval without an outcome', async () => {

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { Item } from '../../../src/contracts/json.ts';
-import type { Passage } from '../../../src/contracts/retrieval.ts';
 import type { TestDatabase } from '../../support/stores.ts';
 import {
   CLERK,
@@ -166,16 +165,6 @@ export function toolCalls(database: TestDatabase): void {
   });
 }
 
-const passage = (text: string, score: number): Passage => ({
-  chunkId: randomUUID(),
-  documentId: randomUUID(),
-  documentName: 'Rückgabe "neu".md',
-  start: 0,
-  end: text.length,
-  text,
-  score,
-});
-
 export function contexts(database: TestDatabase): void {
   test('is the conversation up to now, the definition of the version, and the end user', async () => {
     const { store } = database;
@@ -201,20 +190,6 @@ export function contexts(database: TestDatabase): void {
       passages: [],
       usedTokens: 0,
     });
-  });
-
-  test('has the passages that were found, best first, and the tokens used', async () => {
-    const { store } = database;
-    const turn = await newTurn(store);
-    const ref = attemptOf(turn, 'retrieve');
-    await store.steps.begin({ ...ref, after: [], kind: 'retrieve' });
-    const passages = [passage('{"NULL", \\ "}', 0.75), passage('zwei', -1.5), passage('', 0)];
-    await store.steps.settleRetrieval(ref, passages);
-    await beginRespond(store, attemptOf(turn), ['retrieve']);
-    await store.steps.recordIntent(attemptOf(turn), { model: 'small', inputTokens: 12 });
-    const context = await store.steps.loadContext(attemptOf(turn));
-    expect(context).toMatchObject({ passages, usedTokens: 12 });
-    expect(await store.turns.sources(turn.tenant, turn.turnId)).toEqual(passages);
   });
 
   test('of a turn that is gone is refused', async () => {

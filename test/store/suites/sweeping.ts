@@ -32,6 +32,8 @@ export function starting(database: TestDatabase): void {
   });
 }
 
+const DOCUMENT = { base: 'b', name: 'n', mediaType: 'text/plain' };
+
 export function sweeping(database: TestDatabase): void {
   const AGO = "now() - interval '1 hour'";
 
@@ -91,28 +93,52 @@ export function sweeping(database: TestDatabase): void {
     expect(await store.sweep.overdueTurns(0, 1)).toMatchObject([{ turnId: oldest }]);
   });
 
-  test('finds documents that nobody indexed', async () => {
-    const { documents, sweep } = database.store;
+  const addDocument = (tenant: string) =>
+    database.store.documents.create(tenant, { ...DOCUMENT, content: Buffer.from('text') });
+
+  async function unindexed(tenant: string, limit = 100): Promise<string[]> {
+    const age = { olderThanMs: 60_000, everyMs: 60_000 };
+    const found = await database.store.sweep.unindexedDocuments(age, limit);
+    return found.filter((one) => one.tenant === tenant).map(({ documentId }) => documentId);
+  }
+
+  const ageDocument = (column: string, id: string) =>
+    database.sql(`UPDATE turnkeeper.documents SET ${column} = ${AGO} WHERE id = $1`, [id]);
+
+  test('finds documents that nobody indexed, each once in a while', async () => {
+    const { documents } = database.store;
     const tenant = freshTenant();
-    const content = Buffer.from('text');
-    const create = () =>
-      documents.create(tenant, { base: 'b', name: 'n', mediaType: 'text/plain', content });
-    const [left, indexed, failed, fresh] = [
-      await create(),
-      await create(),
-      await create(),
-      await create(),
+    const [left, indexed, failed] = [
+      await addDocument(tenant),
+      await addDocument(tenant),
+      await addDocument(tenant),
     ];
     await documents.markIndexed(tenant, indexed.id, 1);
     await documents.markFailed(tenant, failed.id, { reason: 'r', message: 'm' });
-    await database.sql(
-      `UPDATE turnkeeper.documents SET created_at = ${AGO} WHERE tenant = $1 AND id <> $2`,
-      [tenant, fresh.id],
-    );
-    const unindexed = await sweep.unindexedDocuments(60_000, 100);
-    expect(unindexed.filter((found) => found.tenant === tenant)).toEqual([
-      { tenant, documentId: left.id },
-    ]);
+    for (const { id } of [left, indexed, failed]) await ageDocument('created_at', id);
+    await addDocument(tenant);
+    expect(await unindexed(tenant)).toEqual([left.id]);
+    expect(await unindexed(tenant)).toEqual([]);
+    await ageDocument('ingestion_checked_at', left.id);
+    expect(await unindexed(tenant)).toEqual([left.id]);
+  });
+
+  test('hands out no more documents than are to be under way, and comes to all of them', async () => {
+    await database.sql("UPDATE turnkeeper.documents SET status = 'indexed'");
+    const tenant = freshTenant();
+    const added = [await addDocument(tenant), await addDocument(tenant), await addDocument(tenant)];
+    const [first = '', second = '', third = ''] = added.map(({ id }) => id);
+    for (const id of [third, second, first]) await ageDocument('created_at', id);
+    const [next] = await unindexed(tenant, 1);
+    expect([first, second, third]).toContain(next);
+    expect(await unindexed(tenant, 1)).toEqual([]);
+    // One that takes its time holds up no other.
+    await ageDocument('ingestion_checked_at', next ?? '');
+    const [other = ''] = await unindexed(tenant, 1);
+    expect(other).not.toBe(next);
+    await database.store.documents.markIndexed(tenant, other, 1);
+    const [last] = await unindexed(tenant, 1);
+    expect(new Set([next, other, last]).size).toBe(3);
   });
 
   test('finds compensations that are open, each once in a while', async () => {
