@@ -1,10 +1,11 @@
 /**
- * Runs an example on embedded services: `npm run example -- <name> [its arguments]`. Where DATABASE_URL is set, the example
- * runs on what the environment names instead.
+ * Runs an example on embedded services: `npm run example -- <name> [--data-dir DIR] [its arguments]`. Without a folder its
+ * data is temporary. Where DATABASE_URL is set, the example runs on what the environment names instead.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chooseModel } from '../src/dev/demo/environment.ts';
 import { createResources } from '../src/dev/demo/resources.ts';
@@ -14,7 +15,15 @@ import { openTerminal } from '../src/dev/demo/terminal.ts';
 
 const FOLDER = fileURLToPath(new URL('../examples', import.meta.url));
 
-async function runOnEmbedded(script: string, args: string[]): Promise<number> {
+interface Run {
+  script: string;
+  /** The example's own. */
+  args: string[];
+  /** Null for a temporary folder. */
+  dataDir: string | null;
+}
+
+async function runOnEmbedded({ script, args, dataDir }: Run): Promise<number> {
   const model = chooseModel(null);
   const resources = createResources();
   const terminal = openTerminal(process.stderr, { dumb: process.env['TERM'] === 'dumb' });
@@ -23,7 +32,7 @@ async function runOnEmbedded(script: string, args: string[]): Promise<number> {
       model,
       offlineDeltaMs: 0,
       parts: false,
-      dataDir: null,
+      dataDir,
       resources,
       board: createStartBoard(terminal),
       signal: new AbortController().signal,
@@ -46,12 +55,26 @@ async function run(script: string, args: string[], env: NodeJS.ProcessEnv): Prom
   return code ?? 1;
 }
 
-const [name = '', ...args] = process.argv.slice(2);
-const script = `${FOLDER}/${name}/main.ts`;
-if (!existsSync(script)) {
+function readRun(script: string, args: string[]): Run {
+  const at = args.indexOf('--data-dir');
+  if (at === -1) return { script, args, dataDir: null };
+  const path = args[at + 1];
+  if (!path) usage('--data-dir needs a folder.');
+  if (isConnected) usage('--data-dir and DATABASE_URL exclude each other.');
+  return { script, args: args.toSpliced(at, 2), dataDir: resolve(path) };
+}
+
+function usage(mistake: string): never {
   const names = readdirSync(FOLDER).filter((folder) => existsSync(`${FOLDER}/${folder}/main.ts`));
-  console.error(`Usage: npm run example -- <name>. The examples: ${names.join(', ')}.`);
+  console.error(mistake);
+  console.error('Usage: npm run example -- <name> [--data-dir DIR] [its arguments].');
+  console.error(`The examples: ${names.join(', ')}.`);
   process.exit(2);
 }
+
 const isConnected = Boolean(process.env['DATABASE_URL']);
-process.exit(await (isConnected ? run(script, args, process.env) : runOnEmbedded(script, args)));
+const [name = '', ...args] = process.argv.slice(2);
+const script = `${FOLDER}/${name}/main.ts`;
+if (!existsSync(script)) usage('There is no such example.');
+const asked = readRun(script, args);
+process.exit(await (isConnected ? run(script, asked.args, process.env) : runOnEmbedded(asked)));

@@ -1,8 +1,10 @@
 /**
- * A batch job: one turn for each of 1,000 messages, 50 at a time. Run it again after it was interrupted: the keys give
- * the turns that were started before, and nothing is asked or paid for twice.
+ * A batch job: one turn for each of 1,000 messages, 50 at a time. Run it again on the same database after it was
+ * interrupted: the keys give the turns that were started before, and nothing that was answered is asked or paid for twice.
  *
- * `npm run example -- batch [--count 1000] [--out answers.jsonl] [--job orders-2026-11]`
+ * `npm run example -- batch --data-dir .turnkeeper/batch [--count 1000] [--out answers.jsonl] [--job orders-2026-11]`
+ *
+ * Without the folder, and with no DATABASE_URL, the database is temporary: another run then begins from nothing.
  */
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';

@@ -1,6 +1,9 @@
 /**
  * A backend endpoint. `POST /chat` starts a turn and streams it; `GET /chat/<turn>?after=<number>` goes on where a broken
  * stream ended. The turn belongs to neither request: it ends whatever becomes of them.
+ *
+ * Who asks is the end user of the conversation, and only they may go on with it or read its turns. Here the header `x-user`
+ * says who that is; take yours from the session.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -35,7 +38,7 @@ server.listen(Number(process.env['PORT'] ?? 0), '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
   console.log(`listening on http://127.0.0.1:${port}`);
   console.log(
-    `try: curl -N http://127.0.0.1:${port}/chat -H 'idempotency-key: 1' -d '{"user": "ada", "message": "Hello"}'`,
+    `try: curl -N http://127.0.0.1:${port}/chat -H 'x-user: ada' -H 'idempotency-key: 1' -d '{"message": "Hello"}'`,
   );
 });
 
@@ -53,15 +56,42 @@ async function route(request: IncomingMessage, response: ServerResponse): Promis
   if (resource !== 'chat') return void response.writeHead(404).end();
   if (request.method === 'POST' && !turnId) return chat(request, response);
   if (request.method !== 'GET' || !turnId) return void response.writeHead(405).end();
-  const after = Number(request.headers['last-event-id'] ?? url.searchParams.get('after') ?? 0);
-  return stream(response, turnId, after);
+  const user = userOf(request);
+  const after = readNumber(request.headers['last-event-id'] ?? url.searchParams.get('after'));
+  const turn = await turnkeeper.turns.get(turnId);
+  if (!(await isOf(user, turn.conversationId)))
+    throw new Refused(404, 'turn_not_found', 'There is no such turn.');
+  return stream(response, turn.id, after);
+}
+
+function userOf({ headers }: IncomingMessage): string {
+  const user = headers['x-user'];
+  if (typeof user === 'string' && user !== '') return user;
+  throw new Refused(401, 'unauthorized', 'Say who you are: x-user.');
+}
+
+async function isOf(user: string, conversationId: string): Promise<boolean> {
+  return (await turnkeeper.conversations.get(conversationId)).endUser === user;
+}
+
+function readNumber(text: unknown): number {
+  if (/^\d{1,15}$/.test(String(text ?? 0))) return Number(text ?? 0);
+  throw badRequest('Send the number of the last event that you have.');
+}
+
+/** Keys are a tenant's, and clients choose what they like: one user's must not be another's. */
+function keyOf(user: string, { headers }: IncomingMessage): { idempotencyKey?: string } {
+  const key = headers['idempotency-key'];
+  return key === undefined ? {} : { idempotencyKey: `${encodeURIComponent(user)}:${String(key)}` };
 }
 
 async function chat(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { user, message, conversation } = await readBody(request);
-  const key = String(request.headers['idempotency-key'] ?? '');
+  const user = userOf(request);
+  const { message, conversation } = await readBody(request);
+  if (conversation !== undefined && !(await isOf(user, conversation)))
+    throw new Refused(404, 'conversation_not_found', 'There is no such conversation.');
   // With a key, a request that is sent again finds the conversation and the turn that it started.
-  const keyed = key === '' ? {} : { idempotencyKey: key };
+  const keyed = keyOf(user, request);
   const conversationId =
     conversation ?? (await turnkeeper.conversations.create({ endUser: user, ...keyed })).id;
   const turn = await turnkeeper.turns.start({
@@ -79,8 +109,6 @@ async function chat(request: IncomingMessage, response: ServerResponse): Promise
 async function stream(response: ServerResponse, turnId: string, after: number): Promise<void> {
   const gone = new AbortController();
   response.on('close', () => gone.abort());
-  // Throws for a turn that does not exist, before anything is written.
-  await turnkeeper.turns.get(turnId);
   response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
   try {
     for await (const { number, event } of turnkeeper.turns.events(turnId, {
@@ -105,47 +133,53 @@ function drained(response: ServerResponse, gone: AbortSignal): Promise<void> {
 }
 
 interface ChatBody {
-  user: string;
   message: string;
   conversation: string | undefined;
 }
 
-class BadRequest extends Error {}
+class Refused extends Error {
+  readonly status: number;
+  readonly code: string;
+  constructor(status: number, code: string, message: string) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+const badRequest = (message: string) => new Refused(400, 'bad_request', message);
 
 async function readBody(request: IncomingMessage): Promise<ChatBody> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength;
-    if (bytes > MAX_BODY_BYTES) throw new BadRequest(`More than ${MAX_BODY_BYTES} bytes.`);
+    if (bytes > MAX_BODY_BYTES) throw badRequest(`More than ${MAX_BODY_BYTES} bytes.`);
     chunks.push(chunk);
   }
   const body = parse(Buffer.concat(chunks).toString());
-  const { user, message, conversation } = body;
-  if (typeof user !== 'string' || typeof message !== 'string') {
-    throw new BadRequest('Send {"user": "…", "message": "…"}.');
-  }
-  return {
-    user,
-    message,
-    conversation: typeof conversation === 'string' ? conversation : undefined,
-  };
+  const { message, conversation } = body;
+  if (typeof message !== 'string') throw badRequest('Send {"message": "…"}.');
+  return { message, conversation: typeof conversation === 'string' ? conversation : undefined };
 }
 
 function parse(text: string): Record<string, unknown> {
   try {
     return { ...(JSON.parse(text) as object) };
   } catch {
-    throw new BadRequest('The body is not JSON.');
+    throw badRequest('The body is not JSON.');
   }
 }
 
 function refuse(response: ServerResponse, error: unknown): void {
   if (response.headersSent) return void response.destroy();
-  const known = isTurnkeeperError(error);
-  const status = known ? (STATUS[error.code] ?? 400) : error instanceof BadRequest ? 400 : 500;
-  const code = known ? error.code : status === 400 ? 'bad_request' : 'internal_error';
-  const message = status === 500 ? 'Something went wrong.' : (error as Error).message;
+  const { status, code, message } = refusalOf(error);
   response.writeHead(status, { 'content-type': 'application/json' });
   response.end(JSON.stringify({ error: { code, message } }));
+}
+
+function refusalOf(error: unknown): Refused {
+  if (error instanceof Refused) return error;
+  if (!isTurnkeeperError(error)) return new Refused(500, 'internal_error', 'Something went wrong.');
+  return new Refused(STATUS[error.code] ?? 400, error.code, error.message);
 }

@@ -8,7 +8,7 @@
  * What stands between the lines is what goes into a test of yours.
  */
 import { Client, Connection } from '@temporalio/client';
-import { isTurnkeeperError } from 'turnkeeper';
+import { isTurnkeeperError, loadConfig } from 'turnkeeper';
 import { replayTurns } from 'turnkeeper/replay';
 import { connectWithWorker } from 'turnkeeper/worker';
 import { refund } from './tools.ts';
@@ -61,12 +61,9 @@ async function runTurns(): Promise<string[]> {
 }
 
 async function exportHistories(ids: string[]): Promise<Record<string, unknown>> {
-  const address = process.env['TEMPORAL_ADDRESS'] ?? 'localhost:7233';
-  const connection = await Connection.connect({ address });
-  const { workflow } = new Client({
-    connection,
-    namespace: process.env['TEMPORAL_NAMESPACE'] ?? 'default',
-  });
+  const { connectionOptions, namespace } = loadConfig().temporal;
+  const connection = await Connection.connect(connectionOptions);
+  const { workflow } = new Client({ connection, namespace });
   const entries = ids.map(async (id) => [id, await workflow.getHandle(id).fetchHistory()] as const);
   const histories = Object.fromEntries(await Promise.all(entries));
   await connection.close();

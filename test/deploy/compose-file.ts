@@ -9,7 +9,7 @@ type Condition = 'service_started' | 'service_healthy' | 'service_completed_succ
 
 export interface Service {
   image?: string;
-  build?: string;
+  build?: string | { context: string; dockerfile?: string };
   user?: string;
   privileged?: boolean;
   read_only?: boolean;
@@ -42,9 +42,24 @@ export async function readComposeFile(): Promise<{ text: string; file: ComposeFi
   return { text, file: parse(text, { merge: true }) as ComposeFile };
 }
 
-/** Instructions of the Dockerfile in order, with continued lines joined. */
-export async function readDockerfile(): Promise<{ instruction: string; rest: string }[]> {
-  const text = (await read('Dockerfile')).replace(/^#.*\n/gm, '').replace(/\\\n/g, ' ');
+/** The blocks of one language in a document. */
+export async function codeBlocks(path: string, language: string): Promise<string[]> {
+  const blocks = (await read(path)).matchAll(
+    new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'),
+  );
+  return [...blocks].map(([, code = '']) => code);
+}
+
+interface Instruction {
+  instruction: string;
+  rest: string;
+}
+
+export const readDockerfile = async () => parseDockerfile(await read('Dockerfile'));
+
+/** Instructions in order, with continued lines joined. */
+export function parseDockerfile(source: string): Instruction[] {
+  const text = source.replace(/^#.*\n/gm, '').replace(/\\\n/g, ' ');
   return [...text.matchAll(/^([A-Z]+)\s+(.*)$/gm)].map(([, instruction = '', rest = '']) => ({
     instruction,
     rest: rest.trim(),

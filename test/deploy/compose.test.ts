@@ -1,10 +1,22 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { SEARCH_ATTRIBUTES } from '../../src/client/search-attributes.ts';
 import { loadConfig, requireModel } from '../../src/config.ts';
 import { SETTINGS, type Setting } from '../../src/config/settings.ts';
-import { read, readComposeFile, ROOT, type ComposeFile, type Service } from './compose-file.ts';
+import {
+  codeBlocks,
+  parseDockerfile,
+  read,
+  readComposeFile,
+  ROOT,
+  type ComposeFile,
+  type Service,
+} from './compose-file.ts';
 
 let text: string;
 let file: ComposeFile;
@@ -121,14 +133,16 @@ describe('docker-compose.yml', () => {
 });
 
 describe('its secrets', () => {
-  it('come from the environment, which must have them', () => {
+  it('come from the environment, which must have them, but for the key of a provider that may need none', () => {
     const secret = /(PASSWORD|PWD|API_KEY)$/;
     for (const [name, { environment = {} }] of services()) {
       for (const [variable, value] of Object.entries(environment))
-        if (secret.test(variable))
+        if (secret.test(variable) && variable !== 'OPENAI_API_KEY')
           expect(value, `${name}: ${variable}`).toMatch(/^\$\{\w+:\?[^}]+\}$/);
     }
-    expect(serviceOf('worker').environment?.['DATABASE_URL']).toContain(':${POSTGRES_PASSWORD:?');
+    const worker = serviceOf('worker').environment ?? {};
+    expect(worker['DATABASE_URL']).toContain(':${POSTGRES_PASSWORD:?');
+    expect(worker['OPENAI_API_KEY']).toBe('${OPENAI_API_KEY:-}');
   });
 
   it('are all in .env.example, without values; git and the image leave .env out', async () => {
@@ -141,23 +155,33 @@ describe('its secrets', () => {
 });
 
 describe('its workers', () => {
-  /** What a worker gets of each, once .env is filled in. */
-  const environment = (): Record<string, string> => {
+  /** What a worker gets of an .env with what is required, and with `given`. */
+  const environment = (given: Record<string, string> = {}): Record<string, string> => {
     const entries = Object.entries(serviceOf('worker').environment ?? {});
-    return Object.fromEntries(
-      entries.map(([name, value]) => [name, value.replace(/\$\{\w+:(\?|-)[^}]*\}/g, 's3cret')]),
-    );
+    const filled = (value: string) =>
+      value.replace(/\$\{(\w+):([?-])([^}]*)\}/g, (_, name: string, sign, fallback: string) =>
+        sign === '?' ? 's3cret' : (given[name] ?? fallback),
+      );
+    return Object.fromEntries(entries.map(([name, value]) => [name, filled(value)]));
   };
 
   it('are told settings that exist, and all that a worker must have', () => {
-    const { OPENAI_BASE_URL: _optional, ...told } = environment();
+    const told = environment();
     expect(Object.keys(SETTINGS)).toEqual(expect.arrayContaining(Object.keys(told)));
-    const config = loadConfig(told);
-    expect(() => requireModel(config)).not.toThrow();
+    expect(() => requireModel(loadConfig(told))).toThrow(/OPENAI_API_KEY/);
     const required = Object.entries<Setting>(SETTINGS)
       .filter(([, { description }]) => description.startsWith('Required.'))
       .map(([name]) => name);
     expect(Object.keys(told)).toEqual(expect.arrayContaining(required));
+  });
+
+  it('start with a key, and with a server that asks for none; both choose their embeddings', () => {
+    const server = { OPENAI_BASE_URL: 'http://models:8000/v1', EMBEDDINGS: 'none' };
+    const configs = [{ OPENAI_API_KEY: 'k' }, server].map((given) =>
+      loadConfig(environment(given)),
+    );
+    for (const config of configs) expect(() => requireModel(config)).not.toThrow();
+    expect(configs.map(({ embeddings }) => embeddings.source)).toEqual(['openai', 'none']);
   });
 
   it('are told where the other services are', () => {
@@ -205,6 +229,42 @@ describe('its workers', () => {
   });
 });
 
+describe('the image of an application, as docs/operations.md has it', () => {
+  const blocks = async () => {
+    const [override = ''] = await codeBlocks('docs/operations.md', 'yaml');
+    const [dockerfile = ''] = await codeBlocks('docs/operations.md', 'dockerfile');
+    return { override, dockerfile };
+  };
+
+  it('is built from its own folder, and not from ours under its name', async () => {
+    const { override, dockerfile } = await blocks();
+    const { worker } = (parse(override) as ComposeFile).services;
+    const ours = serviceOf('worker');
+    expect(worker?.image).not.toBe(ours.image);
+    const { context, dockerfile: path } = worker?.build as { context: string; dockerfile: string };
+    expect(context).not.toBe(ours.build);
+    expect(dockerfile).toContain(`# ${context}/${path}\n`);
+  });
+
+  it('is made on top of the image that is built first, and has tools', async () => {
+    const { image = '' } = serviceOf('worker');
+    const instructions = parseDockerfile((await blocks()).dockerfile);
+    expect(instructions[0]).toEqual({ instruction: 'FROM', rest: image });
+    const env = instructions.find(({ instruction }) => instruction === 'ENV');
+    const [name = '', path = ''] = (env?.rest ?? '').split('=');
+    expect(Object.keys(SETTINGS)).toContain(name);
+    expect(instructions).toContainEqual({ instruction: 'COPY', rest: 'tools.js /app/' });
+    expect(path).toBe('/app/tools.js');
+    const commands = (await codeBlocks('docs/operations.md', 'sh')).join('\n');
+    expect(commands.match(/docker build --tag \S+/g)).toEqual(
+      Array(2).fill(`docker build --tag ${image}`),
+    );
+    // The first lines of our own Dockerfile say the same.
+    const lines = (await blocks()).dockerfile.trim().split('\n').slice(1);
+    for (const line of lines) expect(await read('Dockerfile')).toContain(`#   ${line}\n`);
+  });
+});
+
 it('registers the search attributes that turns are started with', () => {
   const [script = ''] = serviceOf('temporal-namespace').command ?? [];
   const registered = [...script.matchAll(/--name (\w+) --type (\w+)/g)].map(([, name]) => name);
@@ -218,5 +278,20 @@ const compose = (...args: string[]) =>
 if (await compose('version').then(Boolean, () => false)) {
   it('is what `docker compose` takes', async () => {
     await compose('--profile', 'sandbox', 'config', '--quiet', '--no-interpolate');
+  });
+
+  it('builds the application instead of ours with the documented override', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'turnkeeper-compose-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const [override = ''] = await codeBlocks('docs/operations.md', 'yaml');
+    await writeFile(join(folder, 'override.yml'), override);
+    const files = ['--file', 'docker-compose.yml', '--file', join(folder, 'override.yml')];
+    const { stdout } = await compose(...files, 'config', '--format', 'json', '--no-interpolate');
+    const { worker } = (JSON.parse(stdout) as ComposeFile).services;
+    expect(worker).toMatchObject({
+      image: 'my-worker:1',
+      build: { dockerfile: 'worker.Dockerfile' },
+    });
+    expect((worker?.build as { context: string }).context).toMatch(/my-application$/);
   });
 }

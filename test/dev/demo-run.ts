@@ -64,11 +64,9 @@ export async function startDemo(
 }
 
 async function until(stream: Readable, holds: () => boolean): Promise<void> {
+  const closed = once(stream, 'close').then(() => null);
   while (!holds()) {
-    const ended = await Promise.race([
-      once(stream, 'data'),
-      once(stream, 'close').then(() => null),
-    ]);
+    const ended = await Promise.race([once(stream, 'data'), closed]);
     if (ended === null && !holds()) throw new Error('The demo ended before.');
   }
 }

@@ -3,7 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { useWorld } from '../support/use-world.ts';
-import { startExample } from './example.ts';
+import { startPglite } from '../../src/dev/pglite/start.ts';
+import { openPool } from '../support/pool.ts';
+import { ROOT, runCommand, startExample } from './example.ts';
+
+const README = new URL('README.md', ROOT);
 
 const COUNT = process.env['FULL'] === '1' ? 1_000 : 60;
 /** Of each ten questions half are asked of the tool and the model twice. */
@@ -21,6 +25,14 @@ function run(out: string) {
   const args = ['--count', String(COUNT), '--out', out];
   return startExample('batch', args, { ...world().env, MODEL: 'small' });
 }
+
+interface Settled {
+  turns: number;
+  calls: number;
+}
+
+const SETTLED = `SELECT count(DISTINCT turn_id)::int AS turns, count(*)::int AS calls
+  FROM turnkeeper.model_calls WHERE state = 'completed'`;
 
 describe('examples/batch', { timeout: 600_000 }, () => {
   it('answers all, also when it was killed on the way, and asks nothing twice', async () => {
@@ -41,10 +53,35 @@ describe('examples/batch', { timeout: 600_000 }, () => {
     for (const { index, answer } of answers) {
       expect(answer).toContain(`AB-${String(index).padStart(4, '0')}`);
     }
-    const [settled] = await world().sql<{ turns: number; calls: number }>(
-      `SELECT count(DISTINCT turn_id)::int AS turns, count(*)::int AS calls FROM turnkeeper.model_calls
-       WHERE state = 'completed'`,
-    );
+    const [settled] = await world().sql<Settled>(SETTLED);
     expect(settled).toEqual({ turns: COUNT, calls: COUNT * CALLS_PER_TURN });
   });
+
+  it('goes on where it was when the command of the README is run again', async () => {
+    const [, dataDir = ''] =
+      /example -- batch --data-dir (\S+) /.exec(await readFile(README, 'utf8')) ?? [];
+    const folder = await newFolder();
+    const kept = join(folder, dataDir);
+    const command = (count: number) => {
+      const args = ['--data-dir', kept, '--count', String(count), '--out', join(folder, 'out')];
+      return runCommand('batch', args);
+    };
+    for (const count of [2, 3]) {
+      const example = command(count);
+      expect(await example.ended, example.stderr()).toBe(0);
+      expect(example.stdout()).toContain(`{"completed":${count}}`);
+    }
+    expect(await settledIn(kept)).toEqual({ turns: 3, calls: 3 * CALLS_PER_TURN });
+  });
 });
+
+async function settledIn(dataDir: string): Promise<Settled | undefined> {
+  const database = await startPglite({ dataDir });
+  const pool = openPool(database.url, 1);
+  try {
+    return (await pool.query<Settled>(SETTLED)).rows[0];
+  } finally {
+    await pool.end();
+    await database.stop();
+  }
+}

@@ -16,16 +16,27 @@ export interface RunningExample {
   ended: Promise<number | null>;
 }
 
+export const ROOT = new URL('../../', import.meta.url);
+
+/** On what the environment names. */
 export function startExample(
   name: string,
   args: string[],
   env: Record<string, string>,
 ): RunningExample {
-  const script = fileURLToPath(new URL(`../../examples/${name}/main.ts`, import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', script, ...args], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const script = fileURLToPath(new URL(`examples/${name}/main.ts`, ROOT));
+  return start(process.execPath, ['--import', 'tsx', script, ...args], { ...process.env, ...env });
+}
+
+/** `npm run example -- …` as the README has it: on embedded services, with the offline model. */
+export function runCommand(name: string, args: string[]): RunningExample {
+  const { DATABASE_URL: _d, OPENAI_API_KEY: _k, OPENAI_BASE_URL: _u, ...env } = process.env;
+  return start('npm', ['run', 'example', '--', name, ...args], { ...env, EMBEDDINGS: 'none' });
+}
+
+function start(command: string, args: string[], env: NodeJS.ProcessEnv): RunningExample {
+  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+  const child = spawn(command, args, { cwd: ROOT, env, stdio });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (data: Buffer) => (output.stdout += data.toString()));
   child.stderr.on('data', (data: Buffer) => (output.stderr += data.toString()));
