@@ -1,11 +1,13 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
+import type { AbandonedCall } from '../contracts/store.ts';
 import type { CloseTurnInput, TurnOutcome } from '../contracts/turn.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { reportInterrupted, startAccepted, startFollowUps } from '../recovery/recovery.ts';
 import { messageOf, throwingFailures } from './failures.ts';
+import { stopResponse } from './stop-response.ts';
 
-type Dependencies = Pick<ActivityDependencies, 'store' | 'starter' | 'logger'>;
+type Dependencies = Pick<ActivityDependencies, 'store' | 'starter' | 'model' | 'logger'>;
 
 /** Ends the turn in the store, or reads how somebody else ended it, and starts the turn that was waiting for it. */
 export function createCloseTurn(dependencies: Dependencies) {
@@ -29,8 +31,21 @@ async function closeTurn(
   if (sealed.next) await startAccepted(store, starter, sealed.next);
   await startFollowUps(dependencies, sealed);
   const { status, reason, won } = sealed;
+  await stopAbandoned(dependencies, { tenant, turnId }, sealed.abandonedCalls);
   if (won) logger.info('turn', { tenant, turn: turnId, status, reason });
   return { status, reason };
+}
+
+/** At most two seconds, and last: whoever waits for the turn or the conversation has it already. */
+async function stopAbandoned(
+  dependencies: Dependencies,
+  turn: { tenant: string; turnId: string },
+  calls: AbandonedCall[],
+): Promise<void> {
+  const running = calls.flatMap(({ background, responseId: id, callId, model }) =>
+    background && id !== null ? [{ ...turn, id, callId, model }] : [],
+  );
+  await Promise.all(running.map((call) => stopResponse(dependencies, call)));
 }
 
 function clean(ending: CloseTurnInput['ending']): CloseTurnInput['ending'] {

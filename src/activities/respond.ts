@@ -1,13 +1,18 @@
 import { ModelError } from '../contracts/model.ts';
-import type { BegunStep, SettleResponse, StepRef, TurnContext } from '../contracts/store.ts';
+import type {
+  BegunStep,
+  RunningCall,
+  SettleResponse,
+  StepRef,
+  TurnContext,
+} from '../contracts/store.ts';
 import type { ToolDefinition } from '../contracts/tools.ts';
 import type { Reply, RespondInput } from '../contracts/turn.ts';
-import { callRefs, replyMistake } from '../conversation/calls.ts';
-import type { CollectedReply } from '../conversation/collect.ts';
-import { planCall, type PlannedCall } from '../conversation/context.ts';
+import { planCall } from '../conversation/context.ts';
 import { mayFindWorker, persistently, stepRef, whileBeating } from './attempt.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { fallbackAnswer } from './fallback-answer.ts';
+import { checkItems, settlement } from './finished-call.ts';
 import { modelFailed, throwingFailures, toolMissing } from './failures.ts';
 import { concludeFailure } from './model-failure.ts';
 import { safetyIdentifierOf } from './safety-identifier.ts';
@@ -35,7 +40,7 @@ async function respond(dependencies: Dependencies, input: RespondInput): Promise
   try {
     return model === null
       ? await settleWithoutCall(dependencies, ref, context, fallbackAnswer(input, context))
-      : await callModel(dependencies, ref, model, context);
+      : await callModel(dependencies, ref, model, contextOf(context, begun), begun.running);
   } finally {
     appender.release(ref);
   }
@@ -62,29 +67,26 @@ async function callModel(
   ref: StepRef,
   model: string,
   context: TurnContext,
+  running: RunningCall | undefined,
 ): Promise<Reply> {
   const { store } = dependencies;
   const offered = await resolveTools(dependencies, ref, context.definition.tools ?? []);
   const safetyIdentifier = safetyIdentifierOf(context.endUser);
   const plan = planCall(context, { turnId: ref.turnId, model, safetyIdentifier }, offered);
   if (!plan) return settleWithoutCall(dependencies, ref, context, NO_TOKENS_LEFT);
-  const { callId, failedCalls } = await store.steps.recordIntent(ref, {
-    model,
-    inputTokens: plan.inputTokens,
-  });
+  const { request, leftOut, inputTokens } = plan;
+  const background = request.background ?? false;
+  const { callId, failedCalls } =
+    running ?? (await store.steps.recordIntent(ref, { model, inputTokens, background }));
   const startedAt = Date.now();
-  const { request, leftOut } = plan;
   const log = { ref, endUser: context.endUser, request, leftOut, startedAt };
   try {
-    const { reply, requestId } = await streamReply(dependencies, ref, request);
+    const call = { callId, request, ...(running && { running }) };
+    const streamed = await streamReply(dependencies, ref, call);
+    const { reply, requestId } = streamed;
     checkItems(context, ref, reply);
-    const response = await settlement(dependencies, ref, {
-      reply,
-      requestId,
-      callId,
-      plan,
-      offered,
-    });
+    const finished = { ...streamed, callId, plan, offered };
+    const response = await settlement(dependencies, ref, finished);
     await settle(dependencies, ref, response);
     logModelCall(dependencies.logger, { ...log, requestId, usage: response.usage?.call ?? null });
     return response.reply;
@@ -93,6 +95,14 @@ async function callModel(
     logModelCall(dependencies.logger, { ...log, requestId: error.requestId, failure: error });
     throw await concludeFailure(store, ref, { error, callId, failedCalls });
   }
+}
+
+/** What a call was estimated to take is not counted twice when an attempt goes on with it. */
+function contextOf(
+  context: TurnContext,
+  { running }: Extract<BegunStep, { state: 'open' }>,
+): TurnContext {
+  return { ...context, usedTokens: context.usedTokens - (running?.inputTokens ?? 0) };
 }
 
 /** The assistant names its tools; what they are, the worker knows. */
@@ -136,48 +146,4 @@ async function settleWithoutCall(
     model: null,
   });
   return reply;
-}
-
-function checkItems({ items }: TurnContext, { turnId }: StepRef, reply: CollectedReply): void {
-  const earlier = items.filter((entry) => entry.turnId === turnId).map(({ item }) => item);
-  const mistake = replyMistake(reply.items, earlier);
-  if (mistake) throw new ModelError('protocol', mistake, { retryable: true });
-}
-
-interface Finished {
-  reply: CollectedReply;
-  requestId: string | null;
-  callId: string;
-  plan: PlannedCall;
-  offered: ToolDefinition[];
-}
-
-async function settlement(
-  { appender }: Dependencies,
-  ref: StepRef,
-  { reply, requestId, callId, plan, offered }: Finished,
-): Promise<SettleResponse> {
-  const { responseId, usage } = reply;
-  const model = reply.model ?? plan.request.model;
-  return {
-    items: reply.items,
-    reply: replyOf(reply, plan, offered),
-    toolDefinitions: plan.request.tools,
-    events: await appender.take(ref),
-    usage: { callId, call: { ...usage, responseId, requestId, model } },
-    summarize: plan.summarize,
-  };
-}
-
-function replyOf(reply: CollectedReply, plan: PlannedCall, offered: ToolDefinition[]): Reply {
-  if (reply.incomplete !== null) {
-    return { kind: 'incomplete', reason: incompleteReason(reply.incomplete, plan) };
-  }
-  const calls = callRefs(reply.items, offered);
-  return calls.length > 0 ? { kind: 'calls', calls } : { kind: 'answer' };
-}
-
-/** The model knows its own limit only; that it was what the turn's cap had left, we know. */
-function incompleteReason(told: string, { outputLimitedBy }: PlannedCall): string {
-  return told === 'max_output_tokens' ? outputLimitedBy : told;
 }

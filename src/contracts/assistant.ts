@@ -18,6 +18,11 @@ export interface AssistantDefinition {
    * `store: false` a reasoning model needs `include: ['reasoning.encrypted_content']`, to be sent its reasoning back.
    */
   modelOptions?: JsonObject;
+  /**
+   * Where answers are generated. `background`: at the provider, whoever listens, so that another worker goes on with a
+   * response whose worker died; the provider keeps it for some minutes. `foreground`, the default: over one connection.
+   */
+  generation?: 'background' | 'foreground';
   /** Asked when the first model failed for good. */
   fallbackModel?: string;
   /** Said when every model failed for good. Without it such a turn fails. */

@@ -10,6 +10,8 @@ export interface ModelRequest {
   /** Who the end user is to the provider, at most 64 characters. */
   safetyIdentifier?: string;
   promptCacheKey?: string;
+  /** Generated at the provider, whoever listens: `resume` goes on with it. */
+  background?: boolean;
   /** Further parameters of `responses.create`. */
   options?: JsonObject;
 }
@@ -24,10 +26,32 @@ export interface ModelStream {
   events: AsyncIterable<ModelEvent>;
 }
 
-/** A server that speaks the Responses API. */
+/** A response that the provider generates in the background. */
+export interface BackgroundResponse {
+  id: string;
+  /** The model that was asked for. */
+  model: string;
+}
+
+/**
+ * A server that speaks the Responses API. Nothing is retried here. Methods reject with `ModelError`, of the kind
+ * `response_lost` when the server does not know the response any more.
+ */
 export interface Model {
-  /** Starts one model call. Rejects with `ModelError`. Never retries by itself. */
+  /** Starts one model call. */
   stream(request: ModelRequest, options: { signal: AbortSignal }): Promise<ModelStream>;
+  /** The events behind that sequence number. Refused with status 400 once the response is too old to be streamed. */
+  resume(
+    response: BackgroundResponse,
+    options: { after: number; signal: AbortSignal },
+  ): Promise<ModelStream>;
+  /** The response object once it is completed or incomplete, null before. Rejects when it has failed or was cancelled. */
+  poll(response: BackgroundResponse, options: { signal: AbortSignal }): Promise<JsonObject | null>;
+  /**
+   * Tells the provider to stop, and waits at most two seconds for it. Answers the response as it was stopped; null when
+   * the provider did not say. Never rejects.
+   */
+  cancel(response: BackgroundResponse): Promise<JsonObject | null>;
 }
 
 export type ModelErrorKind =
@@ -37,6 +61,7 @@ export type ModelErrorKind =
   | 'connection'
   | 'timeout'
   | 'protocol'
+  | 'response_lost'
   | 'invalid_request'
   | 'authentication'
   | 'model_not_found'

@@ -53,6 +53,15 @@ function usageOf(usage: Json | undefined): CollectedReply['usage'] {
   };
 }
 
+/** The provider's id of the response that these events are of. */
+export function responseIdOf(events: NewEvent[]): string | null {
+  for (const { response } of events) {
+    const id = isObject(response) ? text(response['id']) : null;
+    if (id !== null) return id;
+  }
+  return null;
+}
+
 const KEPT_OF_RESPONSE = [
   'id',
   'object',

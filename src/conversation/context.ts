@@ -72,13 +72,14 @@ function chooseWindow(context: TurnContext, turn: AskedTurn, fixedTokens: number
 }
 
 function requestOf({ conversationId, definition }: TurnContext, turn: AskedTurn) {
-  const { instructions, text, modelOptions } = definition;
+  const { instructions, text, modelOptions, generation } = definition;
   return {
     model: turn.model,
     promptCacheKey: conversationId,
     ...(instructions !== undefined && { instructions }),
     ...(text && { text }),
     ...(modelOptions && { options: modelOptions }),
+    ...(generation === 'background' && { background: true }),
     ...(turn.safetyIdentifier !== null && { safetyIdentifier: turn.safetyIdentifier }),
   };
 }

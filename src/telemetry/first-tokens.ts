@@ -5,6 +5,8 @@ import type { Metrics } from './metrics.ts';
 export interface FirstTokens {
   /** A model is about to be asked; a turn that has shown text of another answer is left alone. */
   expect(ref: StepRef, context: TurnContext): void;
+  /** Another attempt has begun to show the answer. */
+  begunBefore(ref: StepRef): void;
   /** An event is shown. */
   shown(ref: StepRef, event: NewEvent): void;
 }
@@ -16,6 +18,7 @@ export function firstTokens({ timeToFirstToken }: Metrics): FirstTokens {
     expect(ref, context) {
       if (!hasAnswered(context, ref)) acceptedAt.set(ref, performance.now() - context.ageMs);
     },
+    begunBefore: (ref) => void acceptedAt.delete(ref),
     shown(ref, { type }) {
       if (type !== 'response.output_text.delta') return;
       const accepted = acceptedAt.get(ref);

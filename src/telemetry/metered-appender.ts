@@ -13,6 +13,10 @@ export function meteredAppender(
   const watched = new WeakSet<AbortSignal>();
   return {
     ...appender,
+    resume(ref, appended) {
+      appender.resume(ref, appended);
+      firstTokens.begunBefore(ref);
+    },
     append(ref, event) {
       appender.append(ref, event);
       firstTokens.shown(ref, event);

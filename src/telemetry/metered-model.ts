@@ -1,5 +1,6 @@
-import { ModelError, type Model, type ModelEvent } from '../contracts/model.ts';
-import { replyCollector } from '../conversation/collect.ts';
+import type { Json } from '../contracts/json.ts';
+import { ModelError, type Model, type ModelEvent, type ModelStream } from '../contracts/model.ts';
+import { replyCollector, responseIdOf } from '../conversation/collect.ts';
 import { costOf } from '../conversation/pricing.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -9,17 +10,30 @@ export function meteredModel(
   metrics: Metrics,
   labelOf: (model: string) => string,
 ): Model {
+  const callOf = (asked: string, background = false): Call => ({
+    asked,
+    label: labelOf(asked),
+    findable: !background,
+  });
   return {
-    async stream(request, options) {
-      const call = { asked: request.model, label: labelOf(request.model) };
-      try {
-        const stream = await model.stream(request, options);
-        return { ...stream, events: meteredEvents(stream.events, metrics, call) };
-      } catch (error) {
-        metrics.modelCalls.inc({ model: call.label, outcome: outcomeOf(error) });
-        throw error;
-      }
+    stream: (request, options) =>
+      metered(metrics, callOf(request.model, request.background), () =>
+        model.stream(request, options),
+      ),
+    async resume(response, options) {
+      const call = callOf(response.model);
+      const stream = await metered(metrics, call, () => model.resume(response, options));
+      metrics.resumedResponses.inc({ model: call.label });
+      return stream;
     },
+    async poll(response, options) {
+      const call = callOf(response.model);
+      const finished = await failing(metrics, call, () => model.poll(response, options));
+      if (finished) countEnd(String(finished['status']), finished, metrics, call);
+      return finished;
+    },
+    // Possibly told twice: what it says is in the turn's usage alone.
+    cancel: (response) => model.cancel(response),
   };
 }
 
@@ -27,6 +41,26 @@ interface Call {
   /** The model that was asked for; the answer may name a snapshot of it. */
   asked: string;
   label: string;
+  /** Whether its response ends with the connection, or has an id that we know. */
+  findable: boolean;
+}
+
+async function metered(
+  metrics: Metrics,
+  call: Call,
+  open: () => Promise<ModelStream>,
+): Promise<ModelStream> {
+  const stream = await failing(metrics, call, open);
+  return { ...stream, events: meteredEvents(stream.events, metrics, call) };
+}
+
+async function failing<T>(metrics: Metrics, call: Call, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask();
+  } catch (error) {
+    countFailure(error, metrics, call);
+    throw error;
+  }
 }
 
 async function* meteredEvents(
@@ -35,21 +69,23 @@ async function* meteredEvents(
   call: Call,
 ): AsyncGenerator<ModelEvent> {
   // Also of a reader that turns away in mid-stream.
-  let outcome = 'aborted';
+  let isOver = false;
   try {
     for await (const event of events) {
+      call.findable ||= responseIdOf([event]) !== null;
       const end = ENDS[event.type];
       if (end !== undefined) {
-        outcome = end;
-        countTokens(event, metrics, call);
+        isOver = true;
+        countEnd(end, event['response'], metrics, call);
       }
       yield event;
     }
   } catch (error) {
-    outcome = outcomeOf(error);
+    isOver = true;
+    countFailure(error, metrics, call);
     throw error;
   } finally {
-    metrics.modelCalls.inc({ model: call.label, outcome });
+    if (!isOver) metrics.modelCalls.inc({ model: call.label, outcome: 'aborted' });
   }
 }
 
@@ -58,13 +94,25 @@ const ENDS: Partial<Record<string, string>> = {
   'response.incomplete': 'incomplete',
 };
 
-function outcomeOf(error: unknown): string {
-  return error instanceof ModelError ? error.kind : 'aborted';
+function countFailure(error: unknown, metrics: Metrics, { label: model, findable }: Call): void {
+  const failure = error instanceof ModelError ? error : null;
+  metrics.modelCalls.inc({ model, outcome: failure?.kind ?? 'aborted' });
+  if (!findable && failure && mayRun(failure)) metrics.orphans.inc({ model });
 }
 
-function countTokens(lastEvent: ModelEvent, metrics: Metrics, { asked, label }: Call): void {
+/** The create was neither refused nor, as far as we know, lost on its way; one told to stop is counted by the store. */
+function mayRun({ kind, status }: ModelError): boolean {
+  return status === null && kind !== 'connection' && kind !== 'aborted';
+}
+
+function countEnd(outcome: string, response: Json | undefined, metrics: Metrics, call: Call): void {
+  metrics.modelCalls.inc({ model: call.label, outcome });
+  countTokens(response, metrics, call);
+}
+
+function countTokens(response: Json | undefined, metrics: Metrics, { asked, label }: Call): void {
   const collector = replyCollector();
-  collector.add(lastEvent);
+  collector.add({ type: 'response', response: response ?? null });
   const { usage, model } = collector.result();
   const { inputTokens, outputTokens } = usage;
   // A server may say anything; counters only rise.

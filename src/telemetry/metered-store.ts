@@ -1,4 +1,10 @@
-import type { CompensationStore, StepRef, StepStore, Store } from '../contracts/store.ts';
+import {
+  isOrphan,
+  type CompensationStore,
+  type StepRef,
+  type StepStore,
+  type Store,
+} from '../contracts/store.ts';
 import type { FirstTokens } from './first-tokens.ts';
 import { OTHER } from './labels.ts';
 import type { Metrics } from './metrics.ts';
@@ -34,8 +40,11 @@ function meteredTurns(turns: Store['turns'], meters: StoreMeters): Store['turns'
       const sealed = await turns.seal(...args);
       if (sealed?.won) {
         metrics.turnDuration.observe({ status: sealed.status }, sealed.durationMs / 1_000);
-        for (const model of sealed.abandonedCalls)
-          metrics.abandonedCalls.inc({ model: modelLabel(model) });
+        for (const call of sealed.abandonedCalls) {
+          const model = modelLabel(call.model);
+          metrics.abandonedCalls.inc({ model });
+          metrics.orphans.inc({ model }, isOrphan(call) ? 1 : 0);
+        }
         for (const { name } of sealed.interruptedTools)
           metrics.toolCalls.inc({ tool: toolLabel(meters, name), outcome: 'unknown' });
       }
@@ -97,9 +106,10 @@ function meteredSteps(steps: StepStore, meters: StoreMeters): StepStore {
     },
     async recordIntent(ref, call) {
       const intent = await steps.recordIntent(ref, call);
-      const { failedCalls, abandonedCalls } = intent;
+      const { failedCalls, abandonedCalls, orphans } = intent;
       const model = modelLabel(call.model);
       metrics.abandonedCalls.inc({ model }, abandonedCalls);
+      metrics.orphans.inc({ model }, orphans);
       metrics.modelRetries.inc({ model }, failedCalls + abandonedCalls > 0 ? 1 : 0);
       return intent;
     },

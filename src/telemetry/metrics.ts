@@ -89,6 +89,16 @@ function modelMetrics(registry: Registry) {
       'Model calls whose end nobody stored: their worker died, lost the step or was told to stop.',
       ['model'],
     ),
+    resumedResponses: counter(
+      'resumed_responses',
+      'Background responses that were gone on with, by another attempt or over another connection.',
+      ['model'],
+    ),
+    orphans: counter(
+      'orphans',
+      'Background creates that may be running at the provider under an id that nobody stored.',
+      ['model'],
+    ),
     fallbacks: counter('fallbacks', 'Steps that stood in for a model that failed for good.', [
       'to',
     ]),

@@ -3,7 +3,7 @@ import { createCloseTurn } from '../../src/activities/close-turn.ts';
 import type { TurnStarter } from '../../src/contracts/starter.ts';
 import type { Sealed, Store, TurnStore } from '../../src/contracts/store.ts';
 import type { Ending, TurnInput } from '../../src/contracts/turn.ts';
-import { attemptOf, silent, TURN } from './stand-ins.ts';
+import { attemptOf, modelOf, silent, TURN } from './stand-ins.ts';
 
 const SEALED: Sealed = {
   status: 'completed',
@@ -21,18 +21,23 @@ function close(sealed: Sealed | null, ending: Ending = { status: 'completed' }) 
   const turns = {
     seal: vi.fn<TurnStore['seal']>(async () => sealed),
     markStarted: vi.fn<TurnStore['markStarted']>(async () => undefined),
+    settleAbandoned: vi.fn<TurnStore['settleAbandoned']>(async () => undefined),
   };
   const starter = { startTurn: vi.fn<TurnStarter['startTurn']>(async () => undefined) };
   const logger = { ...silent, info: vi.fn(), warn: vi.fn() };
+  const model = modelOf(async function* () {
+    yield* [];
+  });
   const closeTurn = createCloseTurn({
     store: { turns } as unknown as Store,
     starter: starter as unknown as TurnStarter,
+    model,
     logger,
   });
   const outcome = attemptOf()
     .run(closeTurn, { ...TURN, ending })
     .catch((error: unknown) => error);
-  return { outcome, turns, starter, logger };
+  return { outcome, turns, starter, model, logger };
 }
 
 describe('closing a turn', () => {
@@ -97,5 +102,33 @@ describe('closing a turn', () => {
     });
     await outcome;
     expect(turns.seal.mock.calls[0]?.[2]).toMatchObject({ message: 'a\ufffdb' });
+  });
+
+  it('stops what the provider goes on generating, and counts it as the provider does', async () => {
+    const call = { callId: 'call', model: 'small', background: true, responseId: 'resp_1' };
+    const { outcome, model, turns } = close({
+      ...SEALED,
+      abandonedCalls: [
+        call,
+        { ...call, responseId: null },
+        { ...call, background: false, responseId: 'resp_2' },
+      ],
+    });
+    const usage = { input_tokens: 40, output_tokens: 9 };
+    model.cancel.mockResolvedValueOnce({ id: 'resp_1', model: 'small-2', usage });
+    turns.settleAbandoned.mockRejectedValueOnce(new Error('The database is away.'));
+    expect(await outcome).toMatchObject({ status: 'completed' });
+    expect(model.cancel.mock.calls).toEqual([[{ id: 'resp_1', model: 'small' }]]);
+    expect(turns.settleAbandoned.mock.calls).toMatchObject([
+      [TURN.tenant, TURN.turnId, 'call', { model: 'small-2', inputTokens: 40, outputTokens: 9 }],
+    ]);
+  });
+
+  it('counts nothing when the provider does not say what a stopped response has cost', async () => {
+    const call = { callId: 'call', model: 'small', background: true, responseId: 'resp_1' };
+    const { outcome, model, turns } = close({ ...SEALED, abandonedCalls: [call] });
+    await outcome;
+    expect(model.cancel).toHaveBeenCalledOnce();
+    expect(turns.settleAbandoned).not.toHaveBeenCalled();
   });
 });

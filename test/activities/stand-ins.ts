@@ -41,6 +41,7 @@ export function stepStore(begun: BegunStep = { state: 'open', earlierAttempts: 0
       callId: 'call',
       failedCalls: 0,
       abandonedCalls: 0,
+      orphans: 0,
     })),
     recordFailedCall: vi.fn<StepStore['recordFailedCall']>(async () => undefined),
     settleRetrieval: vi.fn<StepStore['settleRetrieval']>(async (_ref, { length }) => length),
@@ -82,6 +83,7 @@ export function appender() {
   return {
     appended,
     lose: (reason: Error) => losing.abort(reason),
+    resume: vi.fn<Appender['resume']>(() => undefined),
     append: vi.fn<Appender['append']>((_ref, event) => {
       losing.signal.throwIfAborted();
       appended.push(event);
@@ -126,6 +128,12 @@ export function modelOf(say: (signal: AbortSignal) => AsyncIterable<ModelEvent>)
       requestId: 'req_1',
       events: say(signal),
     })),
+    resume: vi.fn<Model['resume']>(async (_response, { signal }) => ({
+      requestId: 'req_2',
+      events: say(signal),
+    })),
+    poll: vi.fn<Model['poll']>(async () => null),
+    cancel: vi.fn<Model['cancel']>(async () => null),
   };
 }
 

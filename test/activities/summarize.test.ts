@@ -50,6 +50,7 @@ const modelError = (kind: ModelError['kind'], retryable: boolean, retryAfterMs =
 /** Answers each model by its name: with text, or with a failure. */
 function modelsOf(replies: Record<string, string | Item | ModelError>) {
   return {
+    ...modelOf(() => saying()),
     stream: vi.fn<Model['stream']>(async ({ model }) => {
       const reply = replies[model] ?? expect.unreachable(`${model} was asked`);
       if (reply instanceof ModelError) throw reply;
@@ -61,7 +62,7 @@ function modelsOf(replies: Record<string, string | Item | ModelError>) {
 
 interface Setup {
   work?: SummaryWork | null;
-  model?: { stream: ReturnType<typeof vi.fn<Model['stream']>> };
+  model?: ReturnType<typeof modelOf>;
   extend?: SummaryStore['extend'];
   attempt?: number;
 }
@@ -231,6 +232,7 @@ describe('what no model will read', () => {
 
   it.each([5, 9, 14])('is left out alone, also among others (%i)', async (bad) => {
     const model = {
+      ...modelOf(() => saying(completed([]))),
       stream: vi.fn<Model['stream']>(async ({ input }) => {
         const text = JSON.stringify(input);
         if (text.includes(SECRET)) throw filtered;
@@ -259,6 +261,7 @@ describe('what no model will read', () => {
     const { result, asked } = summarize({
       work: workWith(14),
       model: {
+        ...modelOf(() => saying(completed([]))),
         stream: vi.fn<Model['stream']>(async ({ input }) => {
           if (JSON.stringify(input).includes(SECRET)) throw filtered;
           return { requestId: null, events: saying(completed([answer('Plain.')])) };
@@ -292,6 +295,7 @@ describe('a model that says nothing', () => {
       },
     };
     const model = {
+      ...modelOf(() => saying(completed([]))),
       stream: vi.fn<Model['stream']>(async ({ input }) => {
         const isMuch = JSON.stringify(input).includes('I see.');
         const event = isMuch ? thought : completed([answer('Cards.')]);

@@ -30,6 +30,18 @@ async function lastFailures({ id }: Turn): Promise<(string | null | undefined)[]
   );
 }
 
+/** One request, whose answer readers have from the first word to the last, by two attempts. */
+async function expectGoneOnWith(turn: Turn): Promise<void> {
+  const { status, answer: said, usage } = await resultOf(world(), turn);
+  expect([status, said]).toEqual(['completed', ANSWER]);
+  const events = await readEvents(world().turnkeeper, turn.id);
+  expect(shownTexts(events)).toEqual([ANSWER]);
+  expect(countOf(events, 'turn.rewind')).toBe(0);
+  expect(usage.calls.map(({ state }) => state)).toEqual(['completed']);
+  expect(await createsOf(world())).toHaveLength(1);
+  expect(await lastFailures(turn)).toEqual(['worker_shutdown']);
+}
+
 describe('a worker that gets SIGTERM', { timeout: 120_000 }, () => {
   it('in mid-stream hands the turn over at once and goes', async () => {
     const talk = await newTalk(world());
@@ -51,6 +63,38 @@ describe('a worker that gets SIGTERM', { timeout: 120_000 }, () => {
     expect(await lastFailures(turn)).toEqual(['worker_shutdown']);
     expect(await leaving.exited).toEqual({ code: 0, signal: null });
     await expectNextTurn(world(), talk);
+    workers.keep(successor);
+  });
+
+  it('in mid-answer in the background hands the very response over: nothing is taken back', async () => {
+    const talk = await newTalk(world(), { generation: 'background' });
+    await world().offline.script([heldAnswer(ANSWER)]);
+    const leaving = await workers.next();
+    const turn = await say(world(), talk);
+    await untilShown(world(), turn);
+    const successor = await workers.next();
+    leaving.kill('SIGTERM');
+    await leaving.exited;
+    await world().offline.release();
+
+    await expectGoneOnWith(turn);
+    workers.keep(successor);
+  });
+
+  it('before it knows the id of a response waits for it, lest that one is lost', async () => {
+    const talk = await newTalk(world(), { generation: 'background' });
+    await world().offline.script([heldAnswer(ANSWER)]);
+    const leaving = await workers.next();
+    const reached = leaving.hangAt('respond: after the create');
+    const turn = await say(world(), talk);
+    await reached;
+    const successor = await workers.next();
+    leaving.kill('SIGTERM');
+    leaving.letGo();
+    await leaving.exited;
+    await world().offline.release();
+
+    await expectGoneOnWith(turn);
     workers.keep(successor);
   });
 

@@ -103,7 +103,38 @@ async function rowsOf({ id }: Turn): Promise<unknown> {
   };
 }
 
+async function untilResumed(): Promise<void> {
+  await vi.waitFor(async () => {
+    const paths = (await world().offline.journal()).map(({ path }) => path);
+    expect(paths.filter((path) => path.includes('starting_after='))).toHaveLength(1);
+  }, SOON);
+}
+
 describe('an attempt that was given up and comes back', { timeout: 180_000 }, () => {
+  it('leaves a response alone that another attempt has gone on with in the background', async () => {
+    const talk = await newTalk(world(), { generation: 'background' });
+    await world().offline.script([heldAnswer(ANSWER)]);
+    const zombie = await workers.next();
+    const turn = await say(world(), talk);
+    await untilShown(world(), turn);
+    zombie.pause();
+    const successor = await workers.next();
+    await untilResumed();
+
+    zombie.wake();
+    await untilHungUp();
+    await world().offline.release();
+    expect(await resultOf(world(), turn)).toMatchObject({ status: 'completed', answer: ANSWER });
+    const events = await readEvents(world().turnkeeper, turn.id);
+    expect(shownTexts(events)).toEqual([ANSWER]);
+    expect(countOf(events, 'turn.rewind')).toBe(0);
+    expect(await createsOf(world())).toHaveLength(1);
+    const paths = (await world().offline.journal()).map(({ path }) => path);
+    expect(paths.filter((path) => path.endsWith('/cancel'))).toEqual([]);
+    await expectNextTurn(world(), talk);
+    workers.keep(successor);
+  });
+
   it('adds none of the tokens it still has', async () => {
     const talk = await newTalk(world());
     await world().offline.script([ENDLESS, heldAnswer(ANSWER)]);

@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { ModelError, type Model, type ModelEvent } from '../../src/contracts/model.ts';
+import type { JsonObject } from '../../src/contracts/json.ts';
+import {
+  ModelError,
+  type Model,
+  type ModelEvent,
+  type ModelRequest,
+} from '../../src/contracts/model.ts';
 import { modelLabels } from '../../src/telemetry/labels.ts';
 import { meteredModel } from '../../src/telemetry/metered-model.ts';
 import { createMetrics, type Metrics } from '../../src/telemetry/metrics.ts';
 import { seriesOf, type Series } from './series.ts';
 
 const REQUEST = { model: 'o1', input: [], tools: [] };
+const CREATED: ModelEvent = { type: 'response.created', response: { id: 'resp_1' } };
 const DELTA: ModelEvent = { type: 'response.output_text.delta', delta: 'Hi' };
 
 function ended(type: string, usage: object, model = 'o1'): ModelEvent {
@@ -23,23 +30,25 @@ const USAGE = {
 /** A metered model that says these events, then fails where there is an error. */
 function modelOf(events: ModelEvent[], error?: Error) {
   const metrics = createMetrics();
+  const said = async () => ({
+    requestId: null,
+    events: (async function* () {
+      yield* events;
+      if (error) throw error;
+    })(),
+  });
   const real: Model = {
-    async stream() {
-      return {
-        requestId: null,
-        events: (async function* () {
-          yield* events;
-          if (error) throw error;
-        })(),
-      };
-    },
+    stream: said,
+    resume: said,
+    poll: async () => null,
+    cancel: async () => null,
   };
   return { metrics, model: meteredModel(real, metrics, modelLabels()) };
 }
 
 const signal = new AbortController().signal;
 
-async function readAll(model: Model, request = REQUEST): Promise<ModelEvent[]> {
+async function readAll(model: Model, request: ModelRequest = REQUEST): Promise<ModelEvent[]> {
   const { events } = await model.stream(request, { signal });
   const read: ModelEvent[] = [];
   for await (const event of events) read.push(event);
@@ -90,7 +99,7 @@ describe('a metered model', () => {
     const failure = new ModelError('rate_limited', 'Slow down.', { retryable: true });
     const { metrics, model } = modelOf([DELTA], failure);
     await expect(readAll(model)).rejects.toBe(failure);
-    const refusing: Model = { stream: () => Promise.reject(failure) };
+    const refusing = { ...model, stream: () => Promise.reject(failure) };
     const metered = meteredModel(refusing, metrics, modelLabels());
     await expect(metered.stream(REQUEST, { signal })).rejects.toBe(failure);
     expect(await callSeries(metrics)).toEqual({
@@ -105,6 +114,35 @@ describe('a metered model', () => {
     expect(await callSeries(metrics)).toEqual({
       'turnkeeper_model_calls_total{model="o1",outcome="aborted"}': 1,
     });
+  });
+
+  it('counts responses in the background that were gone on with, by stream or by asking', async () => {
+    const end = ended('response.completed', USAGE);
+    const { metrics, model } = modelOf([end]);
+    const response = { id: 'resp_1', model: 'o1' };
+    const { events } = await model.resume(response, { after: 3, signal });
+    for await (const event of events) expect(event).toBe(end);
+    const finished = end['response'] as JsonObject;
+    const asked = meteredModel({ ...model, poll: async () => finished }, metrics, modelLabels());
+    expect(await asked.poll(response, { signal })).toBe(finished);
+    expect(await callSeries(metrics)).toMatchObject({
+      'turnkeeper_model_resumed_responses_total{model="o1"}': 1,
+      'turnkeeper_model_calls_total{model="o1",outcome="completed"}': 2,
+      'turnkeeper_model_tokens_total{model="o1",kind="input"}': 1_200,
+    });
+  });
+
+  it.each([
+    ['timeout', 'without having said its id', [], 1],
+    ['timeout', 'behind its id', [CREATED], 0],
+    ['connection', 'before it got there', [], 0],
+    ['aborted', 'as it was told', [], 0],
+  ] as const)('counts a background create that ends by %s %s', async (kind, _, said, orphans) => {
+    const failure = new ModelError(kind, 'It failed.', { retryable: true });
+    const { metrics, model } = modelOf([...said], failure);
+    await expect(readAll(model, { ...REQUEST, background: true })).rejects.toBe(failure);
+    const counted = await seriesOf(metrics, 'turnkeeper_model_orphans');
+    expect(Object.values(counted).reduce((sum, count) => sum + count, 0)).toBe(orphans);
   });
 
   it('is not upset by numbers that cannot be', async () => {

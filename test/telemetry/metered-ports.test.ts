@@ -98,16 +98,34 @@ describe('a metered store', () => {
     const { ports, metrics, steps, turns } = metered();
     const call = { model: 'o1', inputTokens: 1 };
     await ports.store.steps.recordIntent(REF, call);
-    steps.recordIntent.mockResolvedValueOnce({ callId: 'x', failedCalls: 1, abandonedCalls: 0 });
+    steps.recordIntent.mockResolvedValueOnce({
+      callId: 'x',
+      failedCalls: 1,
+      abandonedCalls: 0,
+      orphans: 0,
+    });
     await ports.store.steps.recordIntent(REF, call);
-    steps.recordIntent.mockResolvedValueOnce({ callId: 'x', failedCalls: 1, abandonedCalls: 1 });
+    steps.recordIntent.mockResolvedValueOnce({
+      callId: 'x',
+      failedCalls: 1,
+      abandonedCalls: 1,
+      orphans: 1,
+    });
     await ports.store.steps.recordIntent(REF, call);
-    turns.seal.mockResolvedValueOnce({ ...SEALED, abandonedCalls: ['o1', 'o3'] });
+    turns.seal.mockResolvedValueOnce({
+      ...SEALED,
+      abandonedCalls: [
+        { callId: 'x', model: 'o1', background: true, responseId: 'resp_1' },
+        { callId: 'y', model: 'o3', background: true, responseId: null },
+      ],
+    });
     await ports.store.turns.seal('t', 'turn-1', { status: 'cancelled' });
     expect(await seriesOf(metrics, 'turnkeeper_model')).toMatchObject({
       'turnkeeper_model_retries_total{model="o1"}': 2,
       'turnkeeper_model_abandoned_calls_total{model="o1"}': 2,
       'turnkeeper_model_abandoned_calls_total{model="o3"}': 1,
+      'turnkeeper_model_orphans_total{model="o1"}': 1,
+      'turnkeeper_model_orphans_total{model="o3"}': 1,
     });
   });
 

@@ -30,14 +30,28 @@ export interface EventStore {
     turnId: string,
     range: { after: number; limit: number },
   ): Promise<EventsRead>;
-  /** Tells of events that this process writes. Only a hint: others write as well, and it may have missed some. */
+  /**
+   * Tells of events that this process writes, and of those of others that announce them. Only a hint: others may not
+   * announce theirs, and some may be missed.
+   */
   watch(tenant: string, turnId: string): EventWatch;
+  /** Somebody reads the turn for the next `LEASE_MS`. For turns that end without readers; others are left alone. */
+  attend(tenant: string, turnId: string): Promise<void>;
+  /** One reader has left; others have until `LEAVE_MS` from now to say that they are there. */
+  leave(tenant: string, turnId: string): Promise<void>;
 }
+
+/** How long a reader counts as present without saying so again; it says so every `ATTEND_EVERY_MS`. */
+export const LEASE_MS = 6_000;
+export const LEAVE_MS = 3_000;
+export const ATTEND_EVERY_MS = 1_500;
 
 export interface EventsRead {
   events: TurnEvent[];
   /** The turn had ended: nothing will come behind these events. */
   sealed: boolean;
+  /** The turn ends without readers: they have to say that they are there. */
+  attended: boolean;
 }
 
 export interface EventWatch {
@@ -48,6 +62,8 @@ export interface EventWatch {
 
 /** Gathers the events of all turns of this process and writes them together. */
 export interface Appender {
+  /** For an attempt that goes on where an earlier one stopped: so many events of the step are in the store. */
+  resume(ref: StepRef, appended: number): void;
   /** Queues; the first delta of a step goes at once. Throws `StepRefused` when the step has been lost. */
   append(ref: StepRef, event: NewEvent): void;
   /** Waits until nothing of this step is being written, and hands over what is still unwritten. */

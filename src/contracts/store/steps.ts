@@ -25,8 +25,23 @@ export type BegunStep =
       state: 'open';
       /** How many attempts began it before this one: over 0, something may have happened already. */
       earlierAttempts: number;
+      /** The background call of an earlier attempt that goes on at the provider: what it showed stands. */
+      running?: RunningCall;
     }
   | { state: 'settled'; status: 'completed' | 'failed'; result: Json; error: StepFailure | null };
+
+/** A background call that was begun by an earlier attempt, and whose end nobody has stored. */
+export interface RunningCall {
+  callId: string;
+  responseId: string;
+  /** What readers were shown of it. */
+  events: NewEvent[];
+  /** Events of the step so far: where the appender goes on. */
+  appended: number;
+  /** As estimated with its intent. */
+  inputTokens: number;
+  failedCalls: number;
+}
 
 /** What a step that failed for good leaves behind. */
 export interface StepFailure {
@@ -77,6 +92,8 @@ export interface SettleResponse {
   toolDefinitions: JsonObject[];
   /** Events not yet appended; they land in the same transaction. */
   events: NewEvent[];
+  /** `events` are the whole reply: what was shown of it is taken back before them. */
+  rewind?: boolean;
   usage: { callId: string; call: CallUsage } | null;
   /** Items up to this position are to be summarized; null to ask for nothing. */
   summarize: number | null;
@@ -99,23 +116,33 @@ export interface FailedModelCall {
   refused: boolean;
 }
 
+/** A model call to be sent. */
+export interface IntendedCall {
+  model: string;
+  inputTokens: number;
+  /** The provider generates it in the background. */
+  background?: boolean;
+}
+
 /** All reject with `StepRefused` when the attempt has lost its step. */
 export interface StepStore {
   /**
    * Locks the turn, refuses a sealed or absent one and an attempt that is too old, inserts the step if missing, raises
-   * its fence. When an earlier attempt showed events of a respond step, `turn.rewind` is written here.
+   * its fence. When an earlier attempt showed events of a respond step, `turn.rewind` is written here, unless they are
+   * of a background call that goes on.
    */
   begin(step: BeginStep): Promise<BegunStep>;
   loadContext(ref: StepRef): Promise<TurnContext>;
   loadToolCall(ref: StepRef, callId: string): Promise<ToolCall>;
   /**
    * Commits the intent to send one model call and marks earlier intents of the step as abandoned.
-   * `failedCalls` counts this step's calls that failed before, `abandonedCalls` those given up by this.
+   * `failedCalls` counts this step's calls that failed before, `abandonedCalls` those given up by this, `orphans` the
+   * background calls among them whose response nobody can find: their id was never stored.
    */
   recordIntent(
     ref: StepRef,
-    call: { model: string; inputTokens: number },
-  ): Promise<{ callId: string; failedCalls: number; abandonedCalls: number }>;
+    call: IntendedCall,
+  ): Promise<{ callId: string; failedCalls: number; abandonedCalls: number; orphans: number }>;
   /** A call that failed; the step stays open for another attempt. */
   recordFailedCall(ref: StepRef, callId: string, call: FailedModelCall): Promise<void>;
   /** Keeps the passages of documents that are indexed; answers how many. */

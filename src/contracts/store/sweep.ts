@@ -23,4 +23,20 @@ export interface Sweep {
   openCompensations(age: SweepAge, limit: number): Promise<CompensateInput[]>;
   /** Conversations whose summary lags behind and was asked for at least `olderThanMs` ago; see `SummaryStore.work`. */
   outgrownConversations(olderThanMs: number, limit: number): Promise<SummarizeInput[]>;
+  /**
+   * Unsealed turns that end without readers, and whose readers have been gone for as long as that takes. Notes that they
+   * were found, so that they end with the reason `reader_gone`.
+   */
+  unreadTurns(limit: number): Promise<UnreadTurn[]>;
+  /** Folds the deltas of turns sealed at least `olderThanMs` ago; answers how many turns. */
+  foldEvents(olderThanMs: number, limit: number): Promise<number>;
+}
+
+export interface UnreadTurn {
+  tenant: string;
+  turnId: string;
+  /** Whether a workflow may have it. */
+  started: boolean;
+  /** Since it was first found, milliseconds. */
+  foundForMs: number;
 }

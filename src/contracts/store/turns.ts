@@ -10,6 +10,7 @@ import type {
   TurnInput,
 } from '../turn.ts';
 import type { Page, PageRequest, RequestKey } from './pages.ts';
+import type { CallUsage } from './steps.ts';
 
 export type TurnState = 'queued' | 'accepted' | 'started' | 'sealed';
 export type TurnStatus = 'queued' | 'in_progress' | 'requires_action' | FinalStatus;
@@ -38,6 +39,8 @@ export interface AcceptTurn {
   assistantId: string;
   assistantVersion?: number;
   items: Item[];
+  /** The turn is cancelled once nobody has read it for so long; without it, it goes on. */
+  cancelAfterMs?: number;
   key?: RequestKey;
 }
 
@@ -74,6 +77,8 @@ export interface ModelCall {
   /** `intent`: sent, or about to be. `abandoned`: nobody waits for it any more; its tokens are an estimate. */
   state: 'intent' | 'completed' | 'failed' | 'abandoned';
   estimated: boolean;
+  background: boolean;
+  /** Null as long as the call is under way, and for one that is an orphan: sent, but its id was never stored. */
   responseId: string | null;
   requestId: string | null;
   inputTokens: number;
@@ -88,6 +93,8 @@ export interface Usage {
   outputTokens: number;
   reasoningTokens: number;
   totalTokens: number;
+  /** Dollars, by OpenAI's list prices; null when a model that was called is not among them. */
+  costUsd: number | null;
   calls: ModelCall[];
 }
 
@@ -109,8 +116,8 @@ export interface Sealed {
   won: boolean;
   /** From accept to the end, by the database's clock. */
   durationMs: number;
-  /** Models of the calls that this gave up, one entry a call. */
-  abandonedCalls: string[];
+  /** The calls that this gave up. */
+  abandonedCalls: AbandonedCall[];
   /** Tool calls that were under way: nobody knows whether they took effect. Told again when it was sealed before. */
   interruptedTools: InterruptedTool[];
   /** The queued turn that got the lock, to be started by whoever reads this. */
@@ -119,6 +126,21 @@ export interface Sealed {
   compensate: CompensateInput | null;
   /** The conversation outgrew what a model is shown: its summary is to be started by whoever reads this. */
   summarize: SummarizeInput | null;
+}
+
+export interface AbandonedCall {
+  callId: string;
+  model: string;
+  background: boolean;
+  responseId: string | null;
+}
+
+/** It may be running at the provider, and nobody can find it: a worker died between the create and storing its id. */
+export function isOrphan({
+  background,
+  responseId,
+}: Pick<ModelCall, 'background' | 'responseId'>): boolean {
+  return background && responseId === null;
 }
 
 export interface TurnStore {
@@ -130,6 +152,8 @@ export interface TurnStore {
   steps(tenant: string, turnId: string): Promise<Step[]>;
   usage(tenant: string, turnId: string): Promise<Usage>;
   sources(tenant: string, turnId: string): Promise<Source[]>;
+  /** What an abandoned call has really cost, as the provider said when it was told to stop. */
+  settleAbandoned(tenant: string, turnId: string, callId: string, call: CallUsage): Promise<void>;
   /** The only way a turn ends. `expired` is refused (null) before the deadline. */
   seal(tenant: string, turnId: string, ending: Ending): Promise<Sealed | null>;
 }

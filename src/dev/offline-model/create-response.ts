@@ -50,7 +50,7 @@ function start(
   plan: OutputPlan,
   exchange: Exchange,
 ): StoredResponse {
-  const stored = model.responses.add(request);
+  const stored = model.responses.add(request, plan);
   exchange.entry.responseId = stored.id;
   if (!request.background) {
     exchange.gone.addEventListener('abort', () => {

@@ -24,7 +24,13 @@ export interface OutputPlan {
   /** Sent before the first item. */
   prelude: ScriptedEvent[];
   usage: ScriptedUsage;
+  /** Of a background response, milliseconds. */
+  streamableMs: number;
+  keptMs: number;
 }
+
+/** As OpenAI documents them. */
+const RETENTION = { streamableMs: 300_000, keptMs: 600_000 };
 
 type Ending =
   | { status: 'completed' }
@@ -55,6 +61,7 @@ export function outputPlan(items: OutputItem[], delayMs: number): OutputPlan {
     interrupt: null,
     prelude: [],
     usage: {},
+    ...RETENTION,
   };
 }
 
@@ -120,7 +127,8 @@ function withAnnotations(item: JsonObject): JsonObject {
 }
 
 function stepOutcome(step: OutputStep): Partial<OutputPlan> {
-  const pace = { chunks: step.chunks ?? null, usage: step.usage ?? {} };
+  const { streamableMs = RETENTION.streamableMs, keptMs = RETENTION.keptMs } = step;
+  const pace = { chunks: step.chunks ?? null, usage: step.usage ?? {}, streamableMs, keptMs };
   switch (step.kind) {
     case 'cut':
     case 'hold':

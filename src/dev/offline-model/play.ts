@@ -9,6 +9,9 @@ import type { OutputItem, WireEvent, WireResponse } from './wire.ts';
 
 /** Generates a response event by event, as the plan says. Never rejects; a cancelled one just stops. */
 export async function play(stored: StoredResponse, plan: OutputPlan, gate: Gate): Promise<void> {
+  stored.generation.addEventListener('abort', () => {
+    if (Object.keys(plan.usage).length > 0) stored.response.usage = usage(stored, plan);
+  });
   try {
     begin(stored);
     for (const event of plan.prelude) stored.append(event);

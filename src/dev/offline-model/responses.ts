@@ -6,11 +6,19 @@ import type { NumberedEvent, ScriptedEvent, WireEvent, WireResponse } from './wi
 /** Finished responses kept for retrieval; a server that runs for days must not grow. */
 const MAX_KEPT = 1_000;
 
+/** How long a background response can be had, milliseconds from its creation on. */
+interface Retention {
+  streamableMs: number;
+  keptMs: number;
+}
+
 /** One response: its object, and the log of its events. */
 export class StoredResponse {
   readonly id: string;
   readonly request: CreateRequest;
   readonly response: WireResponse;
+  readonly #retention: Retention;
+  readonly #createdAt = Date.now();
   readonly #events: NumberedEvent[] = [];
   readonly #changes = new EventEmitter().setMaxListeners(0);
   readonly #generation = new AbortController();
@@ -18,8 +26,9 @@ export class StoredResponse {
   /** Events that go to the connection that created it, which is then cut. */
   #severedAt: number | null = null;
 
-  constructor(request: CreateRequest) {
+  constructor(request: CreateRequest, retention: Retention) {
     this.request = request;
+    this.#retention = retention;
     this.response = newResponse(request);
     this.id = this.response.id;
   }
@@ -32,6 +41,15 @@ export class StoredResponse {
   /** True once the connection that created it is to be cut. */
   get severed(): boolean {
     return this.#severedAt !== null;
+  }
+
+  /** False once it is too old to be streamed again. */
+  get streamable(): boolean {
+    return this.#age() < this.#retention.streamableMs;
+  }
+
+  get forgotten(): boolean {
+    return this.request.background && this.#age() >= this.#retention.keptMs;
   }
 
   append(event: WireEvent | ScriptedEvent): void {
@@ -85,6 +103,10 @@ export class StoredResponse {
     while (!this.#ended && !this.severed && (await this.#changed(signal)));
   }
 
+  #age(): number {
+    return Date.now() - this.#createdAt;
+  }
+
   async #changed(signal: AbortSignal): Promise<boolean> {
     return once(this.#changes, 'change', { signal }).then(
       () => true,
@@ -97,8 +119,8 @@ export class StoredResponse {
 export class ResponseStore {
   readonly #byId = new Map<string, StoredResponse>();
 
-  add(request: CreateRequest): StoredResponse {
-    const stored = new StoredResponse(request);
+  add(request: CreateRequest, retention: Retention): StoredResponse {
+    const stored = new StoredResponse(request, retention);
     if (!request.store) return stored;
     this.#byId.set(stored.id, stored);
     const oldest = this.#byId.keys().next();
@@ -107,7 +129,8 @@ export class ResponseStore {
   }
 
   get(id: string): StoredResponse | undefined {
-    return this.#byId.get(id);
+    const stored = this.#byId.get(id);
+    return stored?.forgotten === true ? undefined : stored;
   }
 }
 

@@ -18,8 +18,12 @@ interface Pace {
   chunks?: number;
   /** Before each delta, milliseconds; 0 by default. */
   delayMs?: number;
-  /** Replaces what would be counted. */
+  /** Replaces what would be counted; a background response that is cancelled counts nothing else. */
   usage?: ScriptedUsage;
+  /** From its creation on, how long a background response can be streamed once more (then 400); 5 minutes by default. */
+  streamableMs?: number;
+  /** The same until it is forgotten (404); 10 minutes by default. */
+  keptMs?: number;
 }
 
 export interface ScriptedUsage {

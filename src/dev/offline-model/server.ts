@@ -84,6 +84,9 @@ async function retrieveResponse(
       'stream',
     );
   }
+  if (!stored.streamable) {
+    throw badRequest('Response is too old to be streamed; retrieve it without stream.', 'stream');
+  }
   await sendEvents(answer, stored.follow(after, { signal: gone, creator: false }));
   answer.end();
 }
