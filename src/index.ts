@@ -46,6 +46,8 @@ export type {
   Usage,
 } from './contracts/store.ts';
 export type { FinalStatus, ToolPolicy } from './contracts/turn.ts';
+export { answerReader, answerText } from './conversation/answer-text.ts';
+export type { AnswerReader, NumberedEvent } from './conversation/answer-text.ts';
 
 export interface ConnectOptions {
   /** The process's environment by default. */

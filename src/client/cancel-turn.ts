@@ -1,5 +1,5 @@
 import type { Turn } from '../contracts/store.ts';
-import { sealAndHandOver, turnFields } from '../recovery/recovery.ts';
+import { cancelFromOutside } from '../recovery/recovery.ts';
 import type { Parts } from './parts.ts';
 import { waitFor } from './waiting.ts';
 import { watchTurn } from './watch-turn.ts';
@@ -17,17 +17,9 @@ export async function cancelTurn(parts: Parts, turnId: string): Promise<Turn> {
   return await untilSealed(parts, turnId);
 }
 
-/** No workflow would close it: its row is sealed here. One that was started meanwhile finds it sealed. */
 async function cancelUnstarted(parts: Parts, turnId: string): Promise<Turn> {
-  const { store, starter, tenant, logger } = parts;
-  await sealAndHandOver(parts, tenant, turnId, { status: 'cancelled' });
-  await starter.cancel(turnId).catch((error: unknown) => {
-    logger.warn(
-      'workflow of a cancelled turn not cancelled',
-      turnFields({ tenant, turnId }, error),
-    );
-  });
-  return await store.turns.get(tenant, turnId);
+  await cancelFromOutside(parts, parts.tenant, turnId);
+  return await parts.store.turns.get(parts.tenant, turnId);
 }
 
 async function untilSealed(parts: Parts, turnId: string): Promise<Turn> {

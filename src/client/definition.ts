@@ -59,6 +59,11 @@ const modelOptions: Check = (value, path) => {
   }
 };
 
+const generation: Check = (value, path) => {
+  if (value !== 'background' && value !== 'foreground')
+    refuse(path, 'must be background or foreground');
+};
+
 const textParameter: Check = (value, path) => {
   jsonObject(value, path);
   const { format } = value as JsonObject;
@@ -86,6 +91,7 @@ const checkShape = shape({
   ),
   text: optional(textParameter),
   modelOptions: optional(modelOptions),
+  generation: optional(generation),
   fallbackModel: optional(label),
   fallbackAnswer: optional(text),
   context: optional(shape({ maxTokens: optional(integer(1_000, 10_000_000)) })),
@@ -102,6 +108,11 @@ const checkShape = shape({
 /** Refuses what cannot be an assistant, naming the field. */
 export function checkAssistant(definition: AssistantDefinition): void {
   checkShape(definition, '');
+  if (definition.generation === 'background' && definition.modelOptions?.['store'] === false)
+    refuse(
+      'modelOptions.store',
+      'must not be false: a provider generates in the background what it stores',
+    );
   const names = definition.tools ?? [];
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {

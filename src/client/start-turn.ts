@@ -2,7 +2,7 @@ import { TurnkeeperError } from '../contracts/errors.ts';
 import type { AcceptTurn, Turn } from '../contracts/store.ts';
 import { heal } from '../recovery/heal.ts';
 import { startOrLeave } from '../recovery/recovery.ts';
-import { integer, label, optional, shape, type Check } from './checks.ts';
+import { integer, label, optional, refuse, shape, type Check } from './checks.ts';
 import { inputItems, type InputItem } from './input.ts';
 import type { Parts } from './parts.ts';
 import { knownForm, requestKey } from './requests.ts';
@@ -19,18 +19,29 @@ export interface StartTurn {
    * one with the same request gets the turn. Put who asks into a key that somebody else chose.
    */
   idempotencyKey?: string;
+  /**
+   * What happens when nobody reads the turn's events: it goes on, which is the default, or it is cancelled once the last
+   * reader has been gone for so many milliseconds (1,000 to 86,400,000). Until the first one comes, they count from its start.
+   */
+  onDisconnect?: 'continue' | { cancelAfterMs: number };
 }
 
 /** A dead turn found in the way is cleared away and the next one may be dead too; then we leave it to the caller. */
 const TRIES = 3;
 
 const anything: Check = () => undefined;
+const checkCancelAfter = shape({ cancelAfterMs: integer(1_000, 86_400_000) });
+const checkOnDisconnect: Check = (value, path) => {
+  if (typeof value !== 'string') return checkCancelAfter(value, path);
+  if (value !== 'continue') refuse(path, 'must be "continue" or have cancelAfterMs');
+};
 const checkStart = shape({
   conversationId: anything,
   assistantId: anything,
   assistantVersion: optional(integer(1, 2_147_483_647)),
   input: anything,
   idempotencyKey: optional(label),
+  onDisconnect: optional(checkOnDisconnect),
 });
 
 /** Accepts a turn, healing the one that holds the conversation, and starts it. */
@@ -50,8 +61,10 @@ export async function startTurn(parts: Parts, request: StartTurn): Promise<Turn>
 
 function acceptance(parts: Parts, request: StartTurn): AcceptTurn {
   checkStart(request, '');
-  const { idempotencyKey, ...sent } = request;
+  const { idempotencyKey, onDisconnect = 'continue', ...rest } = request;
   const { assistantVersion } = request;
+  // What is the default anyway is the same request with and without it.
+  const sent = onDisconnect === 'continue' ? rest : { ...rest, onDisconnect };
   const items = inputItems(request.input, parts.limits);
   const [key] = requestKey(idempotencyKey, sent);
   return {
@@ -59,6 +72,7 @@ function acceptance(parts: Parts, request: StartTurn): AcceptTurn {
     assistantId: knownForm(request.assistantId, 'assistant_not_found'),
     items,
     ...(assistantVersion === undefined ? {} : { assistantVersion }),
+    ...(onDisconnect === 'continue' ? {} : { cancelAfterMs: onDisconnect.cancelAfterMs }),
     ...(key ? { key } : {}),
   };
 }

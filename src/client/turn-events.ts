@@ -1,6 +1,7 @@
 import type { TurnEvent } from '../contracts/store.ts';
 import { integer, optional, shape, signal as isSignal } from './checks.ts';
 import type { Parts } from './parts.ts';
+import { createPresence } from './presence.ts';
 import { knownForm, reportingOutage } from './requests.ts';
 import { abortable, bridgingOutages, nextDelay } from './waiting.ts';
 import { HEAL_EVERY_MS, watchTurn } from './watch-turn.ts';
@@ -15,7 +16,7 @@ export interface EventsOptions {
 const BATCH = 500;
 /** Readers look more often than those who wait for the end. */
 const MAX_DELAY_MS = 50;
-/** Who is told of events looks all the same: another process may have taken the turn over. */
+/** Who is told of events looks all the same: news may get lost. */
 const TOLD_DELAY_MS = 500;
 
 const checkOptions = shape({
@@ -37,24 +38,43 @@ export async function* turnEvents(
   const read = bridgingOutages(() => next(after));
   // Before the first look, lest something comes in between.
   const watch = parts.store.events.watch(parts.tenant, id);
+  const presence = createPresence(parts, id);
+  const pace = createPace();
   try {
-    let delay = nextDelay(null);
     for (let told = false; ;) {
       const lookedAt = performance.now();
       const batch = await reportingOutage(() => abortable(read, signal));
       const lookMs = performance.now() - lookedAt;
+      if (batch?.attended && !batch.done) presence.begin();
       for (const event of batch?.events ?? []) {
         yield event;
+        signal?.throwIfAborted();
         after = event.number;
       }
       if (batch?.done) return;
-      delay = batch?.events.length ? nextDelay(null) : nextDelay(delay, MAX_DELAY_MS);
-      const wait: number = told ? TOLD_DELAY_MS : Math.max(delay, sparing(lookMs));
+      const found = batch?.events.length ?? 0;
+      if (found === BATCH) continue;
+      const wait = pace(told, found > 0, lookMs);
       told = await abortable(() => watch.next(wait), signal);
     }
   } finally {
     watch.close();
+    presence.end();
   }
+}
+
+/**
+ * Milliseconds until the next look. Once news were told they are waited for; events that come without being told show
+ * that whoever writes them now does not tell, or is not heard.
+ */
+function createPace(): (told: boolean, found: boolean, lookMs: number) => number {
+  let trusting = false;
+  let delay = nextDelay(null);
+  return (told, found, lookMs) => {
+    trusting = told || (trusting && !found);
+    delay = found ? nextDelay(null) : nextDelay(delay, MAX_DELAY_MS);
+    return trusting ? TOLD_DELAY_MS : Math.max(delay, sparing(lookMs));
+  };
 }
 
 /** Where a look takes long, there are too many of them: a reader spends a fifth of its time on them at most. */
@@ -67,12 +87,13 @@ function batchReader(parts: Parts, turnId: string) {
   const heal = watchTurn(parts, turnId, 0);
   let healedAt = Date.now();
   return async (after: number) => {
-    const { events, sealed } = await store.events.read(tenant, turnId, { after, limit: BATCH });
+    const range = { after, limit: BATCH };
+    const { events, sealed, attended } = await store.events.read(tenant, turnId, range);
     const stalled = events.length === 0 && !sealed;
     if (stalled && Date.now() - healedAt > HEAL_EVERY_MS) {
       await heal();
       healedAt = Date.now();
     }
-    return { events, done: sealed && events.length < BATCH };
+    return { events, attended, done: sealed && events.length < BATCH };
   };
 }

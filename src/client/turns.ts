@@ -50,7 +50,8 @@ export interface Turns {
   sources(turnId: string): Promise<Source[]>;
   /**
    * Follows the turn's stream from the event after number `after` up to `turn.done`. On `turn.rewind` forget what
-   * came after event `to`. Outages of the database of up to half a minute are waited out.
+   * came after event `to`; on `turn.folded` take its `items` as those of `response.output_item.done`. `answerText`
+   * does both. Behind the end of a turn that has ended there is nothing. Outages of the database of up to half a minute are waited out.
    * @throws TurnkeeperError `turn_not_found`, `invalid_request`, when the iteration begins
    */
   events(turnId: string, options?: EventsOptions): AsyncIterable<TurnEvent>;

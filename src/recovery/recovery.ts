@@ -89,25 +89,35 @@ export async function sealAndHandOver(
 export async function expire(parts: Recovery, tenant: string, turnId: string): Promise<boolean> {
   const sealed = await sealAndHandOver(parts, tenant, turnId, { status: 'expired' });
   // Also when another had sealed it as expired: that one may have died before it came to this.
-  if (sealed?.status === 'expired') await terminateOrLeave(parts, tenant, turnId);
+  if (sealed?.status === 'expired') {
+    const reason = 'The turn was past its deadline and has been sealed as expired.';
+    await terminateOrLeave(parts, { tenant, turnId }, reason);
+  }
   return sealed !== null;
 }
 
-async function terminateOrLeave(
-  { starter, logger }: Recovery,
+/** Cancels a turn that no workflow closes: its row is sealed. A workflow that has it after all finds it sealed. */
+export async function cancelFromOutside(
+  parts: Recovery,
   tenant: string,
   turnId: string,
 ): Promise<void> {
+  await sealAndHandOver(parts, tenant, turnId, { status: 'cancelled' });
+  await parts.starter.cancel(turnId).catch((error: unknown) => {
+    const fields = turnFields({ tenant, turnId }, error);
+    parts.logger.warn('workflow of a cancelled turn not cancelled', fields);
+  });
+}
+
+export async function terminateOrLeave(
+  { starter, logger }: Recovery,
+  turn: { tenant: string; turnId: string },
+  reason: string,
+): Promise<void> {
   try {
-    await starter.terminate(
-      turnId,
-      'The turn was past its deadline and has been sealed as expired.',
-    );
+    await starter.terminate(turn.turnId, reason);
   } catch (error) {
-    logger.warn(
-      'workflow of an expired turn not terminated',
-      turnFields({ tenant, turnId }, error),
-    );
+    logger.warn('workflow of a sealed turn not terminated', turnFields(turn, error));
   }
 }
 

@@ -1,6 +1,7 @@
 import { StoreUnavailable } from '../contracts/store.ts';
 import { doChore, type Chore } from './chores.ts';
 import { healCompensation } from './compensation.ts';
+import { each, type Tally } from './each.ts';
 import {
   describeError,
   expire,
@@ -93,32 +94,6 @@ async function sweepFollowUps(parts: Recovery): Promise<Tally> {
     ({ what }, error) =>
       logger.error('follow-up not started', { ...what, error: describeError(error) }),
   );
-}
-
-interface Tally {
-  done: number;
-  failed: number;
-}
-
-/** All at once: with Temporal away each item waits for its own time-out. */
-async function each<T>(
-  items: T[],
-  work: (item: T) => Promise<unknown>,
-  report: (item: T, error: unknown) => void,
-): Promise<Tally> {
-  const outcomes = await Promise.all(
-    items.map(async (item) => {
-      try {
-        await work(item);
-        return true;
-      } catch (error) {
-        report(item, error);
-        return false;
-      }
-    }),
-  );
-  const done = outcomes.filter(Boolean).length;
-  return { done, failed: outcomes.length - done };
 }
 
 export interface Sweeping extends Recovery {

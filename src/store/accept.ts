@@ -1,5 +1,4 @@
 import { TURN_LIMIT_DEFAULTS } from '../contracts/assistant.ts';
-import type { Item } from '../contracts/json.ts';
 import type { Accepted, AcceptTurn, Assistant, NewEvent, Turn } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import { findAssistant } from './assistants.ts';
@@ -44,7 +43,7 @@ async function accept(tx: Queryable, tenant: string, request: AcceptTurn): Promi
     findAssistant(tx, tenant, request.assistantId, request.assistantVersion),
   ]);
   const input = turnInput(tenant, turnId, request.conversationId, assistant, nowMs);
-  return { kind: 'accepted', turn: await insertTurn(tx, input, request.items), input };
+  return { kind: 'accepted', turn: await insertTurn(tx, input, request), input };
 }
 
 /** Answers the time, by the clock that deadlines are measured with. */
@@ -85,13 +84,17 @@ function turnInput(
 }
 
 /** The turn, its hold on the conversation, its items and its first event. */
-async function insertTurn(tx: Queryable, input: TurnInput, items: Item[]): Promise<Turn> {
+async function insertTurn(
+  tx: Queryable,
+  input: TurnInput,
+  { items, cancelAfterMs }: AcceptTurn,
+): Promise<Turn> {
   const { turnId, conversationId, assistant } = input;
   const [row] = await tx.query<TurnRow>(
     `WITH turn AS (
        INSERT INTO turnkeeper.turns (id, tenant, conversation_id, assistant_id, assistant_version, state, status,
-         workflow_input, deadline, accepted_at)
-       VALUES ($1, $2, $3, $4, $5, 'accepted', 'in_progress', $6, to_timestamp($7::double precision / 1000), now())
+         workflow_input, deadline, accepted_at, cancel_after_ms)
+       VALUES ($1, $2, $3, $4, $5, 'accepted', 'in_progress', $6, to_timestamp($7::double precision / 1000), now(), $11)
        RETURNING *
      ), conversation AS (
        UPDATE turnkeeper.conversations
@@ -118,6 +121,7 @@ async function insertTurn(tx: Queryable, input: TurnInput, items: Item[]): Promi
       items.map((item) => item.type),
       items.map((item) => JSON.stringify(item)),
       JSON.stringify(startedEvent(input)),
+      cancelAfterMs ?? null,
     ],
   );
   if (!row) throw turnNotFound(turnId);

@@ -90,6 +90,7 @@ export function createAppender(events: EventStore): Appender {
   }
 
   return {
+    resume: (ref, appended) => pendingOf(ref).startBehind(appended),
     append(ref, event) {
       // In a microtask, so that what comes at the same time goes together.
       if (pendingOf(ref).add(event)) queueMicrotask(() => void write());

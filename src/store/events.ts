@@ -7,6 +7,7 @@ import type {
   TurnEvent,
 } from '../contracts/store.ts';
 import type { Database, Queryable } from './database.ts';
+import { attend, leave } from './readers.ts';
 import { turnNotFound } from './turn-rows.ts';
 
 interface EventRow {
@@ -14,6 +15,11 @@ interface EventRow {
   step_key: string | null;
   event: NewEvent;
   created_at: Date;
+}
+
+interface TurnColumns {
+  state: string;
+  attended: boolean;
 }
 
 export function eventStore(db: Database): Omit<EventStore, 'watch'> {
@@ -29,6 +35,8 @@ export function eventStore(db: Database): Omit<EventStore, 'watch'> {
       return row?.appended ?? null;
     },
     read: (tenant, turnId, range) => readEvents(db, tenant, turnId, range),
+    attend: (tenant, turnId) => attend(db, tenant, turnId),
+    leave: (tenant, turnId) => leave(db, tenant, turnId),
   };
 }
 
@@ -39,8 +47,8 @@ async function readEvents(
   turnId: string,
   { after, limit }: { after: number; limit: number },
 ): Promise<EventsRead> {
-  const rows = await db.query<{ state: string } & (EventRow | { seq: null })>(
-    `SELECT t.state, e.seq, e.step_key, e.event, e.created_at
+  const rows = await db.query<TurnColumns & (EventRow | { seq: null })>(
+    `SELECT t.state, t.cancel_after_ms IS NOT NULL AS attended, e.seq, e.step_key, e.event, e.created_at
      FROM turnkeeper.turns t LEFT JOIN LATERAL (
        SELECT * FROM turnkeeper.events WHERE turn_id = t.id AND seq > $3 ORDER BY seq LIMIT $4
      ) e ON true
@@ -50,7 +58,7 @@ async function readEvents(
   const [first] = rows;
   if (!first) throw turnNotFound(turnId);
   const events = rows.flatMap((row) => (row.seq === null ? [] : toEvent(row)));
-  return { events, sealed: first.state === 'sealed' };
+  return { events, sealed: first.state === 'sealed', attended: first.attended };
 }
 
 async function appendBatches(db: Queryable, batches: EventBatch[]): Promise<StepRef[]> {

@@ -4,6 +4,7 @@ import type {
   BeginStep,
   BegunStep,
   Fence,
+  RunningCall,
   Step,
   StepFailure,
   StepKind,
@@ -13,6 +14,8 @@ import type {
 import type { ToolOutcome, ToolPolicy } from '../contracts/turn.ts';
 import type { Database, Queryable } from './database.ts';
 import { appendInTransaction } from './events.ts';
+import { findRunning } from './model-calls.ts';
+import { stepStarted } from './step-events.ts';
 
 export interface StepRow {
   key: string;
@@ -55,8 +58,9 @@ export async function takeStep(tx: Queryable, ref: StepRef): Promise<BegunStep> 
   }
   if (row.status === 'closed') throw turnSealed(ref);
   if (isOlder(ref.fence, row)) throw fenced(ref);
-  await takeOver(tx, ref, row);
-  return { state: 'open', earlierAttempts: row.attempts };
+  const running = await goOnWith(tx, ref, row);
+  if (!running) await startOver(tx, ref, row);
+  return { state: 'open', earlierAttempts: row.attempts, ...(running && { running }) };
 }
 
 async function lockOpenTurn(tx: Queryable, ref: StepRef): Promise<void> {
@@ -91,8 +95,8 @@ export async function requireSettled(
 }
 
 /**
- * Most steps begin once: in one statement, under the turn's lock. Answers false, and has changed nothing, when the step
- * is there already or may not begin.
+ * Most steps begin once: in one statement, under the turn's lock, with the event that tells of it. Answers false, and has
+ * changed nothing, when the step is there already or may not begin.
  */
 async function insertStep(db: Queryable, step: BeginStep): Promise<boolean> {
   const respond = step.kind === 'respond' ? step : undefined;
@@ -103,13 +107,23 @@ async function insertStep(db: Queryable, step: BeginStep): Promise<boolean> {
      ), settled AS (
        SELECT count(*) FROM turnkeeper.steps
        WHERE turn_id = $2 AND key = ANY ($6::text[]) AND status IN ('completed', 'failed')
+     ), fresh AS (
+       SELECT id FROM turn WHERE state <> 'sealed' AND NOT EXISTS (
+         SELECT 1 FROM turnkeeper.steps WHERE turn_id = $2 AND key = $3)
+     ), sequence AS (
+       SELECT turn_id, next_seq FROM turnkeeper.event_sequences
+       WHERE turn_id = (SELECT id FROM fresh) FOR NO KEY UPDATE
+     ), step AS (
+       INSERT INTO turnkeeper.steps (turn_id, key, kind, status, fence_ms, fence_attempt, attempts, base_event,
+         model, follows, call_id, tool_name, policy, compensable, timeout_ms)
+       SELECT turn_id, $3, $7, 'open', $4, $5, 1, next_seq, $8, $9, $10, $11, $12, $13, $14
+       FROM sequence, settled WHERE settled.count = cardinality($6::text[])
+       ON CONFLICT DO NOTHING RETURNING turn_id, key, base_event
+     ), raised AS (
+       UPDATE turnkeeper.event_sequences SET next_seq = next_seq + 1 WHERE turn_id = (SELECT turn_id FROM step)
      )
-     INSERT INTO turnkeeper.steps (turn_id, key, kind, status, fence_ms, fence_attempt, attempts, base_event,
-       model, follows, call_id, tool_name, policy, compensable, timeout_ms)
-     SELECT turn.id, $3, $7, 'open', $4, $5, 1, sequence.next_seq - 1, $8, $9, $10, $11, $12, $13, $14
-     FROM turn JOIN turnkeeper.event_sequences sequence ON sequence.turn_id = turn.id, settled
-     WHERE turn.state <> 'sealed' AND settled.count = cardinality($6::text[])
-     ON CONFLICT DO NOTHING RETURNING 1`,
+     INSERT INTO turnkeeper.events (turn_id, seq, step_key, event)
+     SELECT turn_id, base_event, key, $15 FROM step RETURNING 1`,
     [
       step.tenant,
       step.turnId,
@@ -125,6 +139,7 @@ async function insertStep(db: Queryable, step: BeginStep): Promise<boolean> {
       tool?.policy ?? null,
       tool?.compensable ?? false,
       tool?.timeoutMs ?? null,
+      JSON.stringify(stepStarted(step)),
     ],
   );
   return inserted.length > 0;
@@ -148,8 +163,27 @@ function isOlder(fence: Fence, row: StepRow): boolean {
   );
 }
 
+/**
+ * Raises the fence where the provider goes on with the model call of an earlier attempt: what that one has shown stands.
+ * Null, and nothing has changed, where there is no such call.
+ */
+async function goOnWith(
+  tx: Queryable,
+  { turnId, fence }: StepRef,
+  row: StepRow,
+): Promise<RunningCall | null> {
+  const running = row.kind === 'respond' ? await findRunning(tx, turnId, row.key) : null;
+  if (!running) return null;
+  await tx.query(
+    `UPDATE turnkeeper.steps SET fence_ms = $3, fence_attempt = $4, attempts = attempts + 1
+     WHERE turn_id = $1 AND key = $2`,
+    [turnId, row.key, fence.scheduledMs, fence.attempt],
+  );
+  return { ...running, appended: row.appended };
+}
+
 /** Raises the fence. What an earlier attempt of a model call has shown is taken back in the same transaction. */
-async function takeOver(tx: Queryable, { turnId, fence }: StepRef, row: StepRow): Promise<void> {
+async function startOver(tx: Queryable, { turnId, fence }: StepRef, row: StepRow): Promise<void> {
   const rewind = row.kind === 'respond' && row.appended > 0 ? [rewindTo(row.base_event)] : [];
   const base = await appendInTransaction(tx, turnId, null, rewind);
   await tx.query(

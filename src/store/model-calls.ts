@@ -1,22 +1,26 @@
 import type {
+  AbandonedCall,
   CallUsage,
   FailedModelCall,
+  IntendedCall,
   ModelCall,
   NewEvent,
+  RunningCall,
   StepRef,
-  Usage,
 } from '../contracts/store.ts';
 import { v7 } from 'uuid';
+import { responseIdOf } from '../conversation/collect.ts';
 import { deltaCharacters } from '../conversation/fold.ts';
 import type { Queryable } from './database.ts';
 import { readStepEvents } from './events.ts';
 
-interface CallRow {
+export interface CallRow {
   id: string;
   step_key: string;
   model: string;
   state: ModelCall['state'];
   estimated: boolean;
+  background: boolean;
   base_event: number;
   response_id: string | null;
   request_id: string | null;
@@ -36,7 +40,7 @@ const CHARACTERS_PER_TOKEN = 4;
 export async function insertFirstIntent(
   db: Queryable,
   ref: StepRef,
-  call: { model: string; inputTokens: number },
+  call: IntendedCall,
 ): Promise<string | null> {
   const id = v7();
   const inserted = await db.query(
@@ -44,8 +48,8 @@ export async function insertFirstIntent(
        SELECT s.* FROM turnkeeper.steps s JOIN turnkeeper.turns t ON t.id = s.turn_id
        WHERE t.tenant = $2 AND s.turn_id = $3 AND s.key = $4 FOR NO KEY UPDATE OF s
      )
-     INSERT INTO turnkeeper.model_calls (id, turn_id, step_key, model, state, base_event, input_tokens)
-     SELECT $1, turn_id, key, $7, 'intent', base_event + appended, $8 FROM step
+     INSERT INTO turnkeeper.model_calls (id, turn_id, step_key, model, state, base_event, input_tokens, background)
+     SELECT $1, turn_id, key, $7, 'intent', base_event + appended, $8, $9 FROM step
      WHERE status = 'open' AND fence_ms = $5 AND fence_attempt = $6 AND NOT EXISTS (
        SELECT 1 FROM turnkeeper.model_calls WHERE turn_id = $3 AND step_key = $4)
      RETURNING 1`,
@@ -58,6 +62,7 @@ export async function insertFirstIntent(
       ref.fence.attempt,
       call.model,
       call.inputTokens,
+      call.background ?? false,
     ],
   );
   return inserted.length > 0 ? id : null;
@@ -67,43 +72,71 @@ export async function insertFirstIntent(
 export async function insertIntent(
   tx: Queryable,
   ref: StepRef,
-  call: { model: string; inputTokens: number; baseEvent: number },
+  call: IntendedCall & { baseEvent: number },
 ): Promise<string> {
   const id = v7();
   await tx.query(
-    `INSERT INTO turnkeeper.model_calls (id, turn_id, step_key, model, state, base_event, input_tokens)
-     VALUES ($1, $2, $3, $4, 'intent', $5, $6)`,
-    [id, ref.turnId, ref.step, call.model, call.baseEvent, call.inputTokens],
+    `INSERT INTO turnkeeper.model_calls (id, turn_id, step_key, model, state, base_event, input_tokens, background)
+     VALUES ($1, $2, $3, $4, 'intent', $5, $6, $7)`,
+    [
+      id,
+      ref.turnId,
+      ref.step,
+      call.model,
+      call.baseEvent,
+      call.inputTokens,
+      call.background ?? false,
+    ],
   );
   return id;
 }
 
 /**
  * Nobody waits for these calls any more. What they cost is estimated: their input plus the deltas that were stored.
- * Answers the model of each.
  */
 export async function abandonCalls(
   tx: Queryable,
   turnId: string,
   step?: string,
-): Promise<string[]> {
+): Promise<AbandonedCall[]> {
   const calls = await tx.query<CallRow>(
     `SELECT * FROM turnkeeper.model_calls
      WHERE turn_id = $1 AND ($2::text IS NULL OR step_key = $2) AND state = 'intent'`,
     [turnId, step ?? null],
   );
-  for (const call of calls) {
-    const output = await estimateOutput(tx, turnId, call);
-    await tx.query(
-      "UPDATE turnkeeper.model_calls SET state = 'abandoned', output_tokens = $2 WHERE id = $1",
-      [call.id, output],
-    );
-  }
-  return calls.map(({ model }) => model);
+  const abandoned: AbandonedCall[] = [];
+  for (const call of calls) abandoned.push(await abandonCall(tx, turnId, call));
+  return abandoned;
 }
 
-async function estimateOutput(tx: Queryable, turnId: string, call: CallRow): Promise<number> {
-  return outputTokens(await readCallEvents(tx, turnId, call));
+async function abandonCall(tx: Queryable, turnId: string, call: CallRow): Promise<AbandonedCall> {
+  const events = await readCallEvents(tx, turnId, call);
+  const responseId = responseIdOf(events);
+  await tx.query(
+    "UPDATE turnkeeper.model_calls SET state = 'abandoned', response_id = $2, output_tokens = $3 WHERE id = $1",
+    [call.id, responseId, outputTokens(events)],
+  );
+  const { id: callId, model, background } = call;
+  return { callId, model, background, responseId };
+}
+
+/** The background call of a step that an earlier attempt began, where the provider's id of it was stored. */
+export async function findRunning(
+  tx: Queryable,
+  turnId: string,
+  step: string,
+): Promise<Omit<RunningCall, 'appended'> | null> {
+  const [call] = await tx.query<CallRow>(
+    `SELECT * FROM turnkeeper.model_calls
+     WHERE turn_id = $1 AND step_key = $2 AND state = 'intent' AND background`,
+    [turnId, step],
+  );
+  if (!call) return null;
+  const events = await readCallEvents(tx, turnId, call);
+  const responseId = responseIdOf(events);
+  if (responseId === null) return null;
+  const failedCalls = await countFailedCalls(tx, turnId, step);
+  return { callId: call.id, responseId, events, inputTokens: call.input_tokens, failedCalls };
 }
 
 function readCallEvents(tx: Queryable, turnId: string, call: CallRow): Promise<NewEvent[]> {
@@ -130,7 +163,7 @@ export async function failCall(
   const free = failure.refused && events.length === 0;
   await tx.query(
     `UPDATE turnkeeper.model_calls SET state = 'failed', request_id = $2, error = $3, estimated = $4,
-       input_tokens = $5, output_tokens = $6 WHERE id = $1`,
+       input_tokens = $5, output_tokens = $6, response_id = $7 WHERE id = $1`,
     [
       callId,
       failure.requestId,
@@ -138,6 +171,7 @@ export async function failCall(
       !free,
       free ? 0 : call.input_tokens,
       outputTokens(events),
+      responseIdOf(events),
     ],
   );
 }
@@ -149,21 +183,40 @@ export async function completeCall(
   usage: CallUsage,
 ): Promise<void> {
   await tx.query(
-    `UPDATE turnkeeper.model_calls SET state = 'completed', estimated = false, response_id = $3, request_id = $4,
-       model = $5, input_tokens = $6, cached_tokens = $7, output_tokens = $8, reasoning_tokens = $9
-     WHERE turn_id = $1 AND id = $2`,
-    [
-      turnId,
-      callId,
-      usage.responseId,
-      usage.requestId,
-      usage.model,
-      usage.inputTokens,
-      usage.cachedTokens,
-      usage.outputTokens,
-      usage.reasoningTokens,
-    ],
+    `UPDATE turnkeeper.model_calls SET state = 'completed', ${REAL_USAGE} WHERE turn_id = $1 AND id = $2`,
+    [turnId, callId, ...realUsage(usage)],
   );
+}
+
+/** A call that was abandoned stays so, but what it cost is no estimate any more. */
+export async function settleAbandoned(
+  db: Queryable,
+  tenant: string,
+  turnId: string,
+  callId: string,
+  usage: CallUsage,
+): Promise<void> {
+  await db.query(
+    `UPDATE turnkeeper.model_calls SET ${REAL_USAGE}
+     WHERE turn_id = $1 AND id = $2 AND state = 'abandoned'
+       AND EXISTS (SELECT 1 FROM turnkeeper.turns WHERE id = $1 AND tenant = $10)`,
+    [turnId, callId, ...realUsage(usage), tenant],
+  );
+}
+
+const REAL_USAGE = `estimated = false, response_id = $3, request_id = $4,
+       model = $5, input_tokens = $6, cached_tokens = $7, output_tokens = $8, reasoning_tokens = $9`;
+
+function realUsage(usage: CallUsage): unknown[] {
+  return [
+    usage.responseId,
+    usage.requestId,
+    usage.model,
+    usage.inputTokens,
+    usage.cachedTokens,
+    usage.outputTokens,
+    usage.reasoningTokens,
+  ];
 }
 
 export async function countFailedCalls(
@@ -176,39 +229,4 @@ export async function countFailedCalls(
     [turnId, step],
   );
   return row?.count ?? 0;
-}
-
-export async function readUsage(db: Queryable, turnId: string): Promise<Usage> {
-  const rows = await db.query<CallRow>(
-    'SELECT * FROM turnkeeper.model_calls WHERE turn_id = $1 ORDER BY number',
-    [turnId],
-  );
-  const calls = rows.map(toCall);
-  const sum = (pick: (call: ModelCall) => number) =>
-    calls.reduce((total, call) => total + pick(call), 0);
-  const inputTokens = sum((call) => call.inputTokens);
-  const outputTokens = sum((call) => call.outputTokens);
-  return {
-    inputTokens,
-    outputTokens,
-    cachedTokens: sum((call) => call.cachedTokens),
-    reasoningTokens: sum((call) => call.reasoningTokens),
-    totalTokens: inputTokens + outputTokens,
-    calls,
-  };
-}
-
-function toCall(row: CallRow): ModelCall {
-  return {
-    step: row.step_key,
-    model: row.model,
-    state: row.state,
-    estimated: row.estimated,
-    responseId: row.response_id,
-    requestId: row.request_id,
-    inputTokens: row.input_tokens,
-    cachedTokens: row.cached_tokens,
-    outputTokens: row.output_tokens,
-    reasoningTokens: row.reasoning_tokens,
-  };
 }

@@ -1,4 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { EventWatch, Store } from '../contracts/store.ts';
+import type { Notifications } from './notifications.ts';
+
+/** Enough for two turns never to be mistaken for each other; and if they were, somebody would look in vain. */
+const KEY_LENGTH = 22;
 
 /** A turn as its tenant names it. */
 interface Subject {
@@ -8,36 +13,35 @@ interface Subject {
 
 type Unwatched = Omit<Store['events'], 'watch'>;
 
-/** The store, waking those in this process who wait for events that it has written. */
-export function announcing(store: Omit<Store, 'events'> & { events: Unwatched }): Store {
-  const news = createNews();
+/**
+ * The store, waking those who wait for events that it has written: in this process, and in others where `notifications`
+ * reach them.
+ */
+export function announcing(
+  store: Omit<Store, 'events'> & { events: Unwatched },
+  notifications: Notifications | null = null,
+): Store {
+  const news = createNews(notifications);
   const { turns, steps, events } = store;
+  const announced = async <T>(subject: Subject, writing: Promise<T>): Promise<T> => {
+    const written = await writing;
+    news.announce(subject);
+    return written;
+  };
   return {
     ...store,
     turns: {
       ...turns,
-      async seal(tenant, turnId, ending) {
-        const sealed = await turns.seal(tenant, turnId, ending);
-        news.announce({ tenant, turnId });
-        return sealed;
-      },
+      seal: (tenant, turnId, ending) =>
+        announced({ tenant, turnId }, turns.seal(tenant, turnId, ending)),
     },
     steps: {
       ...steps,
-      async begin(step) {
-        const begun = await steps.begin(step);
-        // An attempt that takes over may have written a rewind.
-        if (begun.state === 'open' && begun.earlierAttempts > 0) news.announce(step);
-        return begun;
-      },
-      async settleResponse(ref, response) {
-        await steps.settleResponse(ref, response);
-        news.announce(ref);
-      },
-      async settleFailure(ref, failure, result) {
-        await steps.settleFailure(ref, failure, result);
-        news.announce(ref);
-      },
+      begin: (step) => announced(step, steps.begin(step)),
+      settleRetrieval: (ref, passages) => announced(ref, steps.settleRetrieval(ref, passages)),
+      settleResponse: (ref, response) => announced(ref, steps.settleResponse(ref, response)),
+      settleTool: (ref, call) => announced(ref, steps.settleTool(ref, call)),
+      settleFailure: (ref, ...failure) => announced(ref, steps.settleFailure(ref, ...failure)),
     },
     events: {
       ...events,
@@ -48,28 +52,41 @@ export function announcing(store: Omit<Store, 'events'> & { events: Unwatched })
       },
       watch: (tenant, turnId) => news.watch({ tenant, turnId }),
     },
+    async close() {
+      await notifications?.close();
+      await store.close();
+    },
   };
 }
 
-function createNews() {
+function createNews(notifications: Notifications | null) {
   const watching = new Map<string, Set<() => void>>();
+  const wake = (key: string) => watching.get(key)?.forEach((wakeOne) => wakeOne());
+  const hear = (keys: string[] | null) => (keys ?? [...watching.keys()]).forEach(wake);
   return {
-    announce: (subject: Subject) => watching.get(keyOf(subject))?.forEach((wake) => wake()),
+    announce(subject: Subject) {
+      const key = keyOf(subject);
+      wake(key);
+      notifications?.announce(key);
+    },
     watch(subject: Subject): EventWatch {
+      notifications?.listen(hear);
       const key = keyOf(subject);
       const waking = watching.get(key) ?? new Set();
-      const { watch, wake } = createWatch(() => {
-        waking.delete(wake);
+      const { watch, wake: wakeOne } = createWatch(() => {
+        waking.delete(wakeOne);
         if (waking.size === 0) watching.delete(key);
       });
-      watching.set(key, waking.add(wake));
+      watching.set(key, waking.add(wakeOne));
       return watch;
     },
   };
 }
 
+/** Short, and tells nothing to others who listen: who does not know tenant and turn hears nothing of them. */
 function keyOf({ tenant, turnId }: Subject): string {
-  return `${turnId} ${tenant}`;
+  const hash = createHash('sha256').update(`${turnId} ${tenant}`).digest('base64url');
+  return hash.slice(0, KEY_LENGTH);
 }
 
 /** News that come while nobody waits are kept for the next call. */

@@ -16,6 +16,10 @@ export class PendingEvents {
     this.#ref = ref;
   }
 
+  startBehind(appended: number): void {
+    this.#appended = appended;
+  }
+
   /** Aborted once the attempt can write no more; its reason says why. */
   get lost(): AbortSignal {
     return this.#lost.signal;

@@ -10,16 +10,22 @@ import { eventStore } from './events.ts';
 import { fileStore } from './files.ts';
 import { migrate } from './migrate.ts';
 import { announcing } from './news.ts';
+import { openNotifications, type NotificationOptions } from './notifications.ts';
 import { stepStore } from './steps.ts';
 import { summaryStore } from './summaries.ts';
 import { sweepQueries } from './sweep.ts';
 import { turnStore } from './turns.ts';
 
+export interface StoreOptions extends DatabaseOptions {
+  /** Without it, readers in other processes look for events. */
+  notifications?: NotificationOptions;
+}
+
 /** Opens the store on a PostgreSQL server, or on PGlite behind its socket, and brings the schema up to date. */
-export async function openStore(options: DatabaseOptions): Promise<Store> {
+export async function openStore(options: StoreOptions): Promise<Store> {
   await bringUpToDate(options);
   const db = openDatabase(options);
-  return announcing({
+  const store = {
     assistants: assistantStore(db),
     conversations: conversationStore(db),
     turns: turnStore(db),
@@ -31,7 +37,9 @@ export async function openStore(options: DatabaseOptions): Promise<Store> {
     summaries: summaryStore(db),
     sweep: sweepQueries(db),
     close: () => db.close(),
-  });
+  };
+  const { notifications } = options;
+  return announcing(store, notifications ? openNotifications(notifications) : null);
 }
 
 /** A migration takes its time, and whoever waits for another's as long. */

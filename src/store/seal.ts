@@ -1,16 +1,24 @@
 import { foldPartialAnswer } from '../conversation/fold.ts';
 import { openCallOutput } from '../conversation/tool-output.ts';
 import type { Item } from '../contracts/json.ts';
-import type { InterruptedTool, NewEvent, Sealed, StepFailure, Usage } from '../contracts/store.ts';
+import type {
+  AbandonedCall,
+  InterruptedTool,
+  NewEvent,
+  Sealed,
+  StepFailure,
+  Usage,
+} from '../contracts/store.ts';
 import type { Ending, FinalStatus, TurnInput } from '../contracts/turn.ts';
 import { UNDOABLE } from './compensations.ts';
 import type { Queryable } from './database.ts';
 import { appendInTransaction, readStepEvents } from './events.ts';
 import type { StepRow } from './ledger.ts';
-import { abandonCalls, readUsage } from './model-calls.ts';
+import { abandonCalls } from './model-calls.ts';
 import { insertOutput, insertToolOutput, reservePositions } from './settle.ts';
 import { OUTGROWN } from './summaries.ts';
 import { turnNotFound } from './turn-rows.ts';
+import { readUsage } from './usage.ts';
 
 interface LockedTurn {
   conversation_id: string;
@@ -22,6 +30,7 @@ interface LockedTurn {
   duration_ms: number;
   next_turn: string | null;
   compensation: 'requested' | 'closed' | null;
+  reader_gone: boolean;
 }
 
 interface LockedConversation {
@@ -57,7 +66,7 @@ export async function sealTurn(
   const abandonedCalls = tidy ? [] : await closeOpenSteps(tx, turnId);
   const interruptedTools = tidy ? [] : await readInterrupted(tx, turnId);
   const usage = await readUsage(tx, turnId);
-  const reason = 'reason' in ending ? ending.reason : null;
+  const reason = reasonOf(ending, turn);
   await Promise.all([
     writeEnding(tx, turnId, ending, reason, next?.turnId ?? null),
     appendInTransaction(tx, turnId, null, [doneEvent(ending.status, reason, usage)]),
@@ -65,6 +74,12 @@ export async function sealTurn(
   const compensating = ending.status === 'failed' && (await requestCompensation(tx, turnId));
   const told = { status: ending.status, reason, won: true, durationMs, abandonedCalls, next };
   return { ...told, interruptedTools, ...followUps(tenant, turnId, turn, compensating) };
+}
+
+/** Why it was cancelled the workflow is not told. */
+function reasonOf(ending: Ending, turn: LockedTurn): string | null {
+  if (ending.status === 'cancelled' && turn.reader_gone) return 'reader_gone';
+  return 'reason' in ending ? ending.reason : null;
 }
 
 /** What is left to be done after the turn, by workflows of their own. */
@@ -103,6 +118,7 @@ async function lockTurn(tx: Queryable, tenant: string, turnId: string): Promise<
     tx.query<LockedTurn>(
       `SELECT conversation_id, state, status, reason, next_turn,
          deadline <= clock_timestamp() AS overdue, status = 'requires_action' AS waiting, compensation,
+         reader_gone_at IS NOT NULL AS reader_gone,
          (extract(epoch FROM coalesce(sealed_at, now()) - coalesce(accepted_at, created_at))
            * 1000)::float8 AS duration_ms
        FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
@@ -145,9 +161,9 @@ const OPEN_CALL = `c.turn_id = $1 AND c.type = 'function_call' AND NOT EXISTS (
 
 /**
  * Nothing stays open behind a turn: what was shown becomes an item, every call gets an output, every step is closed.
- * Answers the models of the calls that were still under way.
+ * Answers the calls that were still under way.
  */
-async function closeOpenSteps(tx: Queryable, turnId: string): Promise<string[]> {
+async function closeOpenSteps(tx: Queryable, turnId: string): Promise<AbandonedCall[]> {
   const [steps, abandoned] = await Promise.all([
     tx.query<StepRow>(
       `SELECT * FROM turnkeeper.steps WHERE turn_id = $1 AND status = 'open' ORDER BY key FOR NO KEY UPDATE`,

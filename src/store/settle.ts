@@ -8,6 +8,7 @@ import { appendInTransaction } from './events.ts';
 import { holdStep, rewindTo, type StepRow } from './ledger.ts';
 import { completeCall } from './model-calls.ts';
 import { insertPassages, readSources } from './passages.ts';
+import { stepSettled } from './step-events.ts';
 import { askForSummary } from './summaries.ts';
 
 export async function settleRetrieval(
@@ -15,9 +16,14 @@ export async function settleRetrieval(
   ref: StepRef,
   passages: Passage[],
 ): Promise<number> {
-  if (!(await holdStep(tx, ref))) return (await readSources(tx, ref.turnId)).length;
+  const step = await holdStep(tx, ref);
+  if (!step) return (await readSources(tx, ref.turnId)).length;
   const kept = await insertPassages(tx, ref, passages);
-  await settle(tx, ref, { status: 'completed', result: { passages: kept } });
+  const found = { passages: kept };
+  await Promise.all([
+    settle(tx, ref, { status: 'completed', result: found }),
+    appendInTransaction(tx, ref.turnId, ref.step, [stepSettled(step, 'completed', found)]),
+  ]);
   return kept;
 }
 
@@ -33,10 +39,11 @@ export async function settleResponse(
     holdStep(tx, ref),
   ]);
   if (!step) return;
-  const { items, events, usage, summarize, reply, toolDefinitions } = response;
+  const { items, events, usage, summarize, reply, toolDefinitions, rewind } = response;
   await Promise.all([
     insertOutput(tx, ref, conversation, items),
-    appendInTransaction(tx, ref.turnId, ref.step, events),
+    rewind && rewindShown(tx, ref, step),
+    appendInTransaction(tx, ref.turnId, ref.step, [...events, stepSettled(step, 'completed')]),
     usage && completeCall(tx, ref.turnId, usage.callId, usage.call),
     summarize !== null && askForSummary(tx, ref.turnId, summarize),
     settle(tx, ref, { status: 'completed', result: reply as unknown as Json, toolDefinitions }),
@@ -99,16 +106,20 @@ function isCall(item: Item): boolean {
 export async function settleTool(tx: Queryable, ref: StepRef, call: SettleTool): Promise<void> {
   const step = await holdStep(tx, ref);
   if (!step) return;
-  await insertToolOutput(tx, ref.turnId, { ...call, step: ref.step });
   const { outcome, effect } = call;
-  await settle(tx, ref, {
-    status: outcome === 'succeeded' ? 'completed' : 'failed',
-    // Whoever undoes it needs to know what it returned, and not as the model was told.
-    result: { outcome, ...(step.compensable && effect) },
-    outcome,
-    compensable: step.compensable && (effect !== null || outcome === 'unknown'),
-    error: call.error,
-  });
+  const status = outcome === 'succeeded' ? 'completed' : 'failed';
+  await Promise.all([
+    insertToolOutput(tx, ref.turnId, { ...call, step: ref.step }),
+    settle(tx, ref, {
+      status,
+      // Whoever undoes it needs to know what it returned, and not as the model was told.
+      result: { outcome, ...(step.compensable && effect) },
+      outcome,
+      compensable: step.compensable && (effect !== null || outcome === 'unknown'),
+      error: call.error,
+    }),
+    appendInTransaction(tx, ref.turnId, ref.step, [stepSettled(step, status, { outcome })]),
+  ]);
 }
 
 /** Puts the output at the place that was reserved for it when its call was stored. */
@@ -139,12 +150,16 @@ export async function settleFailure(
 ): Promise<void> {
   const step = await holdStep(tx, ref);
   if (!step) return;
-  if (step.kind === 'respond') await rewindShown(tx, ref, step);
-  await settle(tx, ref, { status: 'failed', result, error: failure });
+  const { reason } = failure;
+  await Promise.all([
+    rewindShown(tx, ref, step),
+    settle(tx, ref, { status: 'failed', result, error: failure }),
+    appendInTransaction(tx, ref.turnId, ref.step, [stepSettled(step, 'failed', { reason })]),
+  ]);
 }
 
 async function rewindShown(tx: Queryable, ref: StepRef, step: StepRow): Promise<void> {
-  if (step.appended > 0)
+  if (step.kind === 'respond' && step.appended > 0)
     await appendInTransaction(tx, ref.turnId, null, [rewindTo(step.base_event)]);
 }
 

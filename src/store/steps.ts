@@ -1,8 +1,9 @@
 import type { AssistantDefinition } from '../contracts/assistant.ts';
 import type { Item } from '../contracts/json.ts';
-import { StepRefused } from '../contracts/store.ts';
+import { isOrphan, StepRefused } from '../contracts/store.ts';
 import type {
   ConversationItem,
+  IntendedCall,
   StepRef,
   StepStore,
   ToolCall,
@@ -42,17 +43,17 @@ export function stepStore(db: Database): StepStore {
 async function recordIntent(
   db: Database,
   ref: StepRef,
-  call: { model: string; inputTokens: number },
+  call: IntendedCall,
 ): ReturnType<StepStore['recordIntent']> {
   const callId = await insertFirstIntent(db, ref, call);
-  if (callId !== null) return { callId, failedCalls: 0, abandonedCalls: 0 };
+  if (callId !== null) return { callId, failedCalls: 0, abandonedCalls: 0, orphans: 0 };
   return db.transaction((tx) => recordNextIntent(tx, ref, call));
 }
 
 async function recordNextIntent(
   tx: Queryable,
   ref: StepRef,
-  call: { model: string; inputTokens: number },
+  call: IntendedCall,
 ): ReturnType<StepStore['recordIntent']> {
   const step = await holdStep(tx, ref);
   if (!step) throw new StepRefused('step_fenced', `Step ${ref.step} is settled.`);
@@ -60,7 +61,8 @@ async function recordNextIntent(
   const baseEvent = step.base_event + step.appended;
   const callId = await insertIntent(tx, ref, { ...call, baseEvent });
   const failedCalls = await countFailedCalls(tx, ref.turnId, ref.step);
-  return { callId, failedCalls, abandonedCalls: abandoned.length };
+  const orphans = abandoned.filter(isOrphan).length;
+  return { callId, failedCalls, abandonedCalls: abandoned.length, orphans };
 }
 
 interface ContextRow extends SummaryColumns {

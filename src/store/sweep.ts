@@ -1,6 +1,8 @@
 import type { Sweep } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import type { Database } from './database.ts';
+import { foldEvents } from './folding.ts';
+import { unreadTurns } from './readers.ts';
 import { OUTGROWN } from './summaries.ts';
 
 /** What the worker looks for, over all tenants: nobody else may come by. */
@@ -55,5 +57,7 @@ export function sweepQueries(db: Database): Sweep {
          ORDER BY summary_wanted_at LIMIT $2`,
         [olderThanMs, limit],
       ),
+    unreadTurns: (limit) => unreadTurns(db, limit),
+    foldEvents: (olderThanMs, limit) => db.transaction((tx) => foldEvents(tx, olderThanMs, limit)),
   };
 }

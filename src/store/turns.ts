@@ -3,11 +3,12 @@ import { acceptTurn } from './accept.ts';
 import { findConversation } from './conversations.ts';
 import type { Database, Queryable } from './database.ts';
 import { readSteps } from './ledger.ts';
-import { readUsage } from './model-calls.ts';
+import { settleAbandoned } from './model-calls.ts';
 import { readPage } from './pages.ts';
 import { readSources } from './passages.ts';
 import { sealTurn } from './seal.ts';
 import { findTurn, toTurn, type TurnRow } from './turn-rows.ts';
+import { readUsage } from './usage.ts';
 
 export function turnStore(db: Database): TurnStore {
   return {
@@ -37,6 +38,7 @@ export function turnStore(db: Database): TurnStore {
     steps: (tenant, turnId) => ofTurn(db, tenant, turnId, () => readSteps(db, turnId)),
     usage: (tenant, turnId) => ofTurn(db, tenant, turnId, () => readUsage(db, turnId)),
     sources: (tenant, turnId) => ofTurn(db, tenant, turnId, () => readSources(db, turnId)),
+    settleAbandoned: (...call) => settleAbandoned(db, ...call),
     seal: (tenant, turnId, ending) => db.transaction((tx) => sealTurn(tx, tenant, turnId, ending)),
   };
 }

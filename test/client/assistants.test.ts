@@ -13,6 +13,7 @@ const FULL: AssistantDefinition = {
   knowledge: { bases: ['handbook'], maxPassages: 3 },
   text: { format: { type: 'json_schema', name: 'out', schema: { type: 'object' }, strict: true } },
   modelOptions: { temperature: 0.5, reasoning: { effort: 'low' } },
+  generation: 'background',
   fallbackModel: 'other-model',
   fallbackAnswer: 'Please call us.',
   context: { maxTokens: 20_000 },
@@ -156,6 +157,13 @@ describe('assistants', () => {
       { modelOptions: { stream: true } },
       'invalid_request',
       /^modelOptions\.stream/,
+    ],
+    ['another generation', { generation: 'soon' }, 'invalid_request', /^generation must be/],
+    [
+      'a background that nobody stores',
+      { generation: 'background', modelOptions: { store: false } },
+      'invalid_request',
+      /^modelOptions\.store/,
     ],
     [
       'an option that is no JSON',

@@ -142,10 +142,12 @@ describe('the events of a turn', () => {
     const reading = collect(client.turns.events(turn.id));
     await answer(world.store, turn, [assistantMessage('Hi')]);
     const events = await reading;
-    expect(events.map(({ number }) => number)).toEqual([1, 2, 3]);
+    expect(events.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5]);
     expect(events.map(({ event }) => event.type)).toEqual([
       'turn.started',
+      'turn.step',
       'response.output_text.delta',
+      'turn.step',
       'turn.done',
     ]);
   });
@@ -153,9 +155,9 @@ describe('the events of a turn', () => {
   it('go on after the number given', async () => {
     const turn = await startTurn();
     await answer(world.store, turn, [assistantMessage('Hi')]);
-    const events = await collect(client.turns.events(turn.id, { after: 2 }));
+    const events = await collect(client.turns.events(turn.id, { after: 4 }));
     expect(events.map(({ event }) => event.type)).toEqual(['turn.done']);
-    expect(await collect(client.turns.events(turn.id, { after: 3 }))).toEqual([]);
+    expect(await collect(client.turns.events(turn.id, { after: 5 }))).toEqual([]);
   });
 
   it('end when the signal is aborted, with its reason', async () => {

@@ -3,6 +3,7 @@ import { expect } from 'vitest';
 import type { AssistantDefinition } from '../../src/contracts/assistant.ts';
 import type { Item } from '../../src/contracts/json.ts';
 import type {
+  AcceptTurn,
   BegunStep,
   NewEvent,
   RequestKey,
@@ -37,13 +38,18 @@ export interface TurnAt extends Place {
   turnId: string;
 }
 
-export async function newTurn(store: Store, place?: Place): Promise<TurnAt> {
+export async function newTurn(
+  store: Store,
+  place?: Place,
+  more: Partial<AcceptTurn> = {},
+): Promise<TurnAt> {
   const at = place ?? (await newPlace(store));
   const { tenant, conversationId, assistantId } = at;
   const accepted = await store.turns.accept(tenant, {
     conversationId,
     assistantId,
     items: [QUESTION],
+    ...more,
   });
   if (accepted.kind !== 'accepted') throw new Error(`The turn was not accepted: ${accepted.kind}.`);
   return { ...at, turnId: accepted.turn.id };
@@ -173,10 +179,20 @@ export async function readEvents(
   return (await store.events.read(tenant, turnId, { after, limit: 10_000 })).events;
 }
 
-/** Types of a turn's events; deltas by their text. */
+/** Types of a turn's events; deltas by their text. Without what it tells of its steps. */
 export async function stream(store: Store, turn: TurnAt): Promise<unknown[]> {
   const events = await readEvents(store, turn);
-  return events.map(({ event }) => event['delta'] ?? event.type);
+  return events
+    .filter(({ event }) => event.type !== 'turn.step')
+    .map(({ event }) => event['delta'] ?? event.type);
+}
+
+/** The same with its steps, as `respond:1 started`. */
+export async function story(store: Store, turn: TurnAt): Promise<unknown[]> {
+  const events = await readEvents(store, turn);
+  return events.map(({ event: { type, step, status, delta } }) =>
+    type === 'turn.step' ? `${String(step)} ${String(status)}` : (delta ?? type),
+  );
 }
 
 export async function itemsOf(store: Store, { tenant, conversationId }: Place): Promise<Item[]> {

@@ -60,8 +60,10 @@ const FILL = `
 
 /** Every method at least once, as the tenant with all the rows where it lists. */
 async function useEverything(store: Store): Promise<void> {
-  const turn = await newTurn(store);
+  const turn = await newTurn(store, undefined, { cancelAfterMs: 60_000 });
   const { tenant, turnId, conversationId, assistantId } = turn;
+  await store.events.attend(tenant, turnId);
+  await store.events.leave(tenant, turnId);
   await store.turns.markStarted(tenant, turnId);
   await store.assistants.update(tenant, assistantId, CLERK);
   const retrieve = attemptOf(turn, 'retrieve');
@@ -146,6 +148,8 @@ async function listEverything(store: Store, tenant: string, conversationId: stri
   await store.documents.markIndexed(tenant, document.id, 1);
   await store.sweep.unstartedTurns(0, 10);
   await store.sweep.overdueTurns(0, 10);
+  await store.sweep.unreadTurns(10);
+  await store.sweep.foldEvents(0, 10);
   await store.sweep.openCompensations({ olderThanMs: 0, everyMs: 0 }, 10);
 }
 

@@ -67,12 +67,14 @@ describe('when the model fails for good', () => {
     ]);
     const said = eventTypes(turn.events.filter(({ step }) => step === 'respond:1:answer'));
     expect(said).toEqual([
+      'turn.step',
       'response.output_item.added',
       'response.content_part.added',
       'response.output_text.delta',
       'response.output_text.done',
       'response.content_part.done',
       'response.output_item.done',
+      'turn.step',
     ]);
     const next = await runTurn(world.current, {
       assistant,

@@ -59,10 +59,14 @@ describe('what a turn costs in Temporal', () => {
     expect(events).toBe(24 + 9 + 3 * (workflowTasks - 4));
   });
 
-  it('costs the same for an answer of ten tokens and of two thousand', async () => {
-    const short = await turnCost([answer('word '.repeat(10))]);
-    const long = await turnCost([answer('word '.repeat(2_000))]);
-    expect(long).toMatchObject({ events: short.events, workflowTasks: short.workflowTasks });
-    expectBytes(long, short.bytes);
-  });
+  it.each(['foreground', 'background'] as const)(
+    'costs the same for an answer of ten tokens and of ten thousand, in the %s',
+    async (generation) => {
+      for (const words of [10, 10_000]) {
+        const cost = await turnCost([answer('word '.repeat(words))], { generation });
+        expect(cost).toMatchObject({ workflowTasks: 2, events: 12 });
+        expectBytes(cost, 2_998);
+      }
+    },
+  );
 });

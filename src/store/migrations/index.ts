@@ -4,6 +4,8 @@ import { summaries } from './0003-summaries.ts';
 import { files } from './0004-files.ts';
 import { compensationChecks } from './0005-compensation-checks.ts';
 import { documentChecks } from './0006-document-checks.ts';
+import { backgroundCalls } from './0007-background-calls.ts';
+import { streams } from './0008-streams.ts';
 
 /** In order; a landed one is never edited. */
 export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = [
@@ -13,4 +15,6 @@ export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = 
   { id: 4, name: 'files', sql: files },
   { id: 5, name: 'compensation-checks', sql: compensationChecks },
   { id: 6, name: 'document-checks', sql: documentChecks },
+  { id: 7, name: 'background-calls', sql: backgroundCalls },
+  { id: 8, name: 'streams', sql: streams },
 ];

@@ -13,7 +13,7 @@ import {
   itemsOf,
   outputsOf,
   response,
-  stream,
+  story,
   toolResult,
   turnWithCalls,
   type TurnAt,
@@ -34,7 +34,7 @@ interface StepModel {
 /** The ledger as the design tells it. */
 class Ledger {
   sealed: string | null = null;
-  readonly events: string[] = ['turn.started'];
+  readonly events: string[] = ['turn.started', 'respond:1 started', 'respond:1 completed'];
   readonly steps = new Map<StepKey, StepModel>();
   /** Texts of messages in order. */
   readonly messages: string[] = [];
@@ -47,6 +47,7 @@ class Ledger {
       return `settled ${known.status}`;
     if (known && attempt < known.holder) return 'step_fenced';
     if (key === 'respond:2' && known && known.shown.length > 0) this.events.push('turn.rewind');
+    if (!known) this.events.push(`${key} started`);
     const attempts = known?.attempts ?? 0;
     this.steps.set(key, { holder: attempt, attempts: attempts + 1, status: 'open', shown: [] });
     return `open after ${attempts}`;
@@ -79,6 +80,7 @@ class Ledger {
       this.messages.push(`settled by ${attempt}`);
       this.events.push('last');
     } else this.outputs.set(key, `settled by ${attempt}`);
+    this.events.push(`${key} completed`);
     return 'done';
   }
 
@@ -88,6 +90,7 @@ class Ledger {
     const shown = this.steps.get(key)?.shown.length ?? 0;
     this.#end(key, 'failed');
     if (shown > 0) this.events.push('turn.rewind');
+    this.events.push(`${key} failed`);
     return 'done';
   }
 
@@ -231,7 +234,7 @@ export function ledgerModel(database: TestDatabase): void {
         ledger.seal('cancelled');
         await store.turns.seal(turn.tenant, turn.turnId, { status: 'cancelled' });
       }
-      expect(await stream(store, turn)).toEqual(ledger.events);
+      expect(await story(store, turn)).toEqual(ledger.events);
       expect(await messagesOf(store, turn)).toEqual(ledger.messages);
       expect(await outputsOf(store, turn)).toEqual(
         ['a', 'b'].map((callId) => [

@@ -41,7 +41,7 @@ export function measuring(database: TestDatabase): void {
     await beginRespond(store, second);
     expect(await store.steps.recordIntent(second, CALL)).toMatchObject({ abandonedCalls: 1 });
     const seal = () => store.turns.seal(turn.tenant, turn.turnId, { status: 'cancelled' });
-    expect(await seal()).toMatchObject({ abandonedCalls: ['small'] });
+    expect(await seal()).toMatchObject({ abandonedCalls: [{ model: 'small' }] });
     expect(await seal()).toMatchObject({ abandonedCalls: [] });
   });
 }

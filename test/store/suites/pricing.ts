@@ -33,11 +33,13 @@ export function prices(database: TestDatabase): void {
       outputTokens: 7,
       reasoningTokens: 1,
       totalTokens: 97,
+      costUsd: null,
       calls: [
         {
           step: RESPOND,
           model: 'small-2026',
           state: 'completed',
+          background: false,
           estimated: false,
           responseId: 'resp_1',
           requestId: 'req_1',
@@ -48,6 +50,18 @@ export function prices(database: TestDatabase): void {
         },
       ],
     });
+  });
+
+  test('is in dollars, where the model has a list price', async () => {
+    const { store } = database;
+    const turn = await newTurn(store);
+    const ref = attemptOf(turn);
+    await beginRespond(store, ref);
+    const { callId } = await store.steps.recordIntent(ref, CALL);
+    const settled = usageOf(callId, 1_000_000, 0);
+    const call = { ...settled.call, model: 'gpt-5-mini', cachedTokens: 0 };
+    await store.steps.settleResponse(ref, response([], { usage: { ...settled, call } }));
+    expect(await usage(turn)).toMatchObject({ costUsd: 0.25 });
   });
 
   test('of a call that the next attempt abandons is its input and what was shown', async () => {

@@ -30,8 +30,8 @@ export function rewinding(database: TestDatabase): void {
       ({ event }) => event.type === 'turn.rewind',
     );
     expect(rewinds).toMatchObject([
-      { number: 4, step: null, event: { to: 1 } },
-      { number: 6, step: null, event: { to: 4 } },
+      { number: 5, step: null, event: { to: 2 } },
+      { number: 7, step: null, event: { to: 5 } },
     ]);
   });
 
@@ -76,8 +76,12 @@ export function rewinding(database: TestDatabase): void {
     await beginRespond(store, attemptOf(turn));
     await appendOne(store, attemptOf(turn), 0, 'a', 'b');
     await store.steps.settleFailure(attemptOf(turn), { reason: 'server_error', message: '' });
-    const events = await readEvents(store, turn);
-    expect(events.at(-1)).toMatchObject({ number: 4, event: { type: 'turn.rewind', to: 1 } });
+    const [rewind, failed] = await readEvents(store, turn, 4);
+    expect(rewind).toMatchObject({ number: 5, event: { type: 'turn.rewind', to: 2 } });
+    expect(failed).toMatchObject({
+      number: 6,
+      event: { status: 'failed', reason: 'server_error' },
+    });
     await beginRespond(store, attemptOf(turn, 'respond:1:fallback'), [RESPOND]);
     expect(await stream(store, turn)).toEqual([...RESPONSE_1, 'turn.rewind']);
   });

@@ -36,9 +36,10 @@ export function modelCalls(database: TestDatabase): void {
     const reply = response([answer('It is there.')], { events: [delta('there.')] });
     await store.steps.settleResponse(attemptOf(turn), reply);
     expect(await itemsOf(store, turn)).toEqual([QUESTION, answer('It is there.')]);
-    expect(await readEvents(store, turn, 1)).toMatchObject([
-      { number: 2, step: RESPOND, event: { delta: 'It is ' } },
-      { number: 3, step: RESPOND, event: { delta: 'there.' } },
+    expect(await readEvents(store, turn, 2)).toMatchObject([
+      { number: 3, step: RESPOND, event: { delta: 'It is ' } },
+      { number: 4, step: RESPOND, event: { delta: 'there.' } },
+      { number: 5, step: RESPOND, event: { type: 'turn.step', status: 'completed' } },
     ]);
     expect(await store.turns.steps(turn.tenant, turn.turnId)).toMatchObject([
       { key: RESPOND, status: 'completed', error: null, settledAt: expect.any(Date) as Date },

@@ -42,7 +42,7 @@ interface Victim extends TurnAt {
 
 /** A tenant with one of everything: a call settled, a tool and a model call under way. */
 async function victimOf(store: Store, intruder: string): Promise<Victim> {
-  const turn = await newTurn(store);
+  const turn = await newTurn(store, undefined, { cancelAfterMs: 1_000 });
   const { tenant } = turn;
   const ref = attemptOf(turn);
   await beginRespond(store, ref);
@@ -166,7 +166,11 @@ const UNHEARD: [(it: Victim) => unknown, Record<string, Attempt>][] = [
   [
     () => undefined,
     {
+      'events.attend': (s, me, it) => s.events.attend(me, it.turnId),
+      'events.leave': (s, me, it) => s.events.leave(me, it.turnId),
       'turns.markStarted': (s, me, it) => s.turns.markStarted(me, it.turnId),
+      'turns.settleAbandoned': (s, me, it) =>
+        s.turns.settleAbandoned(me, it.turnId, it.modelCall, usageOf(it.modelCall, 1, 1).call),
       'documents.markIndexed': (s, me, it) => s.documents.markIndexed(me, it.documentId, 1),
       'documents.markFailed': (s, me, it) => s.documents.markFailed(me, it.documentId, ERROR),
     },
