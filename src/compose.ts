@@ -14,6 +14,9 @@ import type { Embedder, VectorIndex } from './contracts/retrieval.ts';
 import type { TurnStarter } from './contracts/starter.ts';
 import type { FileStore, Store } from './contracts/store.ts';
 import type { ToolDefinition } from './contracts/tools.ts';
+import { createGateway } from './gateway/app.ts';
+import type { App, Info } from './gateway/context.ts';
+import { closeGateway } from './gateway/listen.ts';
 import { localEmbedder } from './model/local-embeddings.ts';
 import { openaiEmbedder } from './model/openai-embeddings.ts';
 import { openaiModel } from './model/openai.ts';
@@ -22,6 +25,8 @@ import { pgvectorIndex } from './retrieval/pgvector.ts';
 import { qdrantIndex } from './retrieval/qdrant.ts';
 import type { Space } from './retrieval/vectors.ts';
 import type { Chore } from './recovery/chores.ts';
+import { foldingChore } from './recovery/fold-events.ts';
+import { unreadTurnsChore } from './recovery/unread-turns.ts';
 import { boundedSandbox } from './sandbox/bounded.ts';
 import { openSandbox } from './sandbox/open.ts';
 import { createAppender } from './store/appender.ts';
@@ -93,6 +98,27 @@ export function composeClient(config: Config, options: ClientComposition): Promi
   });
 }
 
+export interface GatewayComposition {
+  logger: Logger;
+  info: Info;
+  maxStreams: number;
+}
+
+/** The HTTP application on a client of its own. */
+export function composeGateway(
+  config: Config,
+  { logger, info, maxStreams }: GatewayComposition,
+): Promise<{ app: App; close(): Promise<void> }> {
+  return building(async (opened) => {
+    const client = await composeClient(config, { logger });
+    opened.add(() => client.close());
+    const { limits } = config;
+    const app = await createGateway({ clientFor: () => client, limits, maxStreams, info, logger });
+    opened.add(() => closeGateway(app));
+    return { app, close: () => opened.close() };
+  });
+}
+
 export interface WorkerComposition {
   /** The worker's own: what it starts through it begins in this process at once. */
   connection: TemporalConnection;
@@ -129,7 +155,12 @@ export function composeWorker(config: Config, options: WorkerComposition): Promi
     const tools = createTools([codeTool, ...options.tools]);
     const real = { ...shared, ...retrieval, appender, model, tools, logger };
     const ports = replace(metrics ? meteredPorts(real, metrics) : real);
-    return { ports, chores, metrics, close: () => opened.close() };
+    const upkeep = [
+      ...chores,
+      foldingChore(ports.store, config.worker.eventRetentionMs),
+      unreadTurnsChore(ports),
+    ];
+    return { ports, chores: upkeep, metrics, close: () => opened.close() };
   });
 }
 
@@ -139,7 +170,12 @@ async function openShared(
   opened: Closer,
 ): Promise<SharedPorts> {
   const { databaseUrl: connectionString, databasePoolSize: poolSize, taskQueue } = config;
-  const store = await openStore({ connectionString, poolSize, logger: temporal.logger });
+  const { databaseListenUrl: listenUrl } = config;
+  const { logger } = temporal;
+  const store = await openStore({
+    ...{ connectionString, poolSize, logger },
+    ...(listenUrl !== null && { notifications: { connectionString: listenUrl, logger } }),
+  });
   opened.add(() => store.close());
   return { store, starter: await temporalStarter({ ...temporal, taskQueue }) };
 }

@@ -25,6 +25,8 @@ import type { Limits } from './conversation/limits.ts';
 export interface Config {
   readonly databaseUrl: string;
   readonly databasePoolSize: number;
+  /** Null: readers look for events. */
+  readonly databaseListenUrl: string | null;
   /** Null: retrieval is off. */
   readonly vectorDatabaseUrl: string | null;
   /** Null: documents are in `vectorDatabaseUrl`. */
@@ -50,7 +52,11 @@ export interface Config {
   readonly toolsModule: string | null;
   readonly modelIdleTimeoutMs: number;
   readonly limits: Readonly<Limits>;
-  readonly worker: { readonly maxConcurrentActivities: number; readonly sweepIntervalMs: number };
+  readonly worker: {
+    readonly maxConcurrentActivities: number;
+    readonly sweepIntervalMs: number;
+    readonly eventRetentionMs: number;
+  };
   readonly temporal: TemporalConfig;
   /** Absolute path. */
   readonly temporalCliPath: string | null;
@@ -77,6 +83,7 @@ export function loadConfig(env: Environment = process.env): Config {
   const config: Config = {
     databaseUrl: readDatabaseUrl(env),
     databasePoolSize: readNumber(env, 'DATABASE_POOL_SIZE'),
+    databaseListenUrl: readPostgresUrl(env, 'DATABASE_LISTEN_URL'),
     vectorDatabaseUrl: readPostgresUrl(env, 'VECTOR_DATABASE_URL'),
     qdrant: readQdrant(env),
     openai: {
@@ -98,6 +105,7 @@ export function loadConfig(env: Environment = process.env): Config {
     worker: {
       maxConcurrentActivities: readNumber(env, 'TURNKEEPER_MAX_CONCURRENT_ACTIVITIES'),
       sweepIntervalMs: readNumber(env, 'TURNKEEPER_SWEEP_INTERVAL_MS'),
+      eventRetentionMs: readNumber(env, 'TURNKEEPER_EVENT_RETENTION_MS'),
     },
     temporal: readTemporal(env),
     temporalCliPath: readPath(env, 'TEMPORAL_CLI_PATH'),
@@ -121,6 +129,25 @@ export function readSandbox(env: Environment = process.env): Config['sandbox'] {
     dockerHost: readWithDefault(env, 'DOCKER_HOST'),
     concurrency:
       readOptionalNumber(env, 'TURNKEEPER_SANDBOX_CONCURRENCY') ?? availableParallelism(),
+  };
+}
+
+/** What concerns the HTTP gateway itself. */
+export interface ServerSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly maxStreams: number;
+  /** Absolute path. */
+  readonly dataDir: string | null;
+}
+
+/** What concerns the HTTP gateway itself; needs no other setting. */
+export function readServer(env: Environment = process.env): ServerSettings {
+  return {
+    host: readWithDefault(env, 'TURNKEEPER_HOST'),
+    port: readNumber(env, 'PORT'),
+    maxStreams: readNumber(env, 'TURNKEEPER_MAX_STREAMS'),
+    dataDir: readPath(env, 'DATA_DIR'),
   };
 }
 
@@ -150,6 +177,7 @@ export function describeConfig(config: Config): string[] {
   const tls = temporal.connectionOptions.tls ? ', TLS' : '';
   return [
     `database    ${redactUrl(config.databaseUrl)}`,
+    `events      ${describeEvents(config)}`,
     `documents   ${describeIndex(config)}`,
     `model       ${provider}, ${openai.apiKey === null ? 'no key' : 'with a key'}`,
     `embeddings  ${embeddings.source}`,
@@ -157,6 +185,10 @@ export function describeConfig(config: Config): string[] {
     `task queue  ${config.taskQueue}`,
     `tools       ${config.toolsModule ?? 'none'}`,
   ];
+}
+
+function describeEvents({ databaseListenUrl }: Config): string {
+  return databaseListenUrl === null ? 'polled for' : `notified by ${redactUrl(databaseListenUrl)}`;
 }
 
 function describeIndex({ qdrant, vectorDatabaseUrl }: Config): string {

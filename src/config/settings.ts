@@ -29,6 +29,12 @@ export const SETTINGS = {
     range: [1, 1_000],
     description: 'Connections one process opens to the database at most.',
   },
+  DATABASE_LISTEN_URL: {
+    default: null,
+    secret: true,
+    description:
+      'The same database by a direct connection, not through a pooler: processes then tell each other of new events. Without it readers look for them.',
+  },
   VECTOR_DATABASE_URL: {
     default: null,
     secret: true,
@@ -120,6 +126,27 @@ export const SETTINGS = {
     default: '127.0.0.1',
     description: 'Address on which a worker serves metrics.',
   },
+  PORT: {
+    default: '8787',
+    range: [0, 65_535],
+    description: 'Port of the HTTP gateway. With 0 it takes any that is free, and prints it.',
+  },
+  TURNKEEPER_HOST: {
+    default: '127.0.0.1',
+    description:
+      'Address of the HTTP gateway. Until there are API keys it must be one of this machine alone.',
+  },
+  TURNKEEPER_MAX_STREAMS: {
+    default: '1000',
+    range: [1, 100_000],
+    description:
+      'Readers that one gateway serves at a time: event streams, sockets, and requests that wait for a result.',
+  },
+  DATA_DIR: {
+    default: null,
+    description:
+      'Folder in which the gateway keeps what it started itself. Without it the data are temporary.',
+  },
   TURNKEEPER_MODEL_IDLE_TIMEOUT_MS: {
     default: '120000',
     unit: 'milliseconds',
@@ -160,6 +187,13 @@ export const SETTINGS = {
     range: [100, DAY_MS],
     description:
       'How often a worker looks for turns that nobody started or that are past their deadline.',
+  },
+  TURNKEEPER_EVENT_RETENTION_MS: {
+    default: String(DAY_MS),
+    unit: 'milliseconds',
+    range: [0, 3_650 * DAY_MS],
+    description:
+      'How long after the end of a turn its deltas are kept; then workers fold them into what they came to.',
   },
   TEMPORAL_ADDRESS: {
     default: 'localhost:7233',

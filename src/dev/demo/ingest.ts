@@ -2,7 +2,7 @@ import type { Turnkeeper } from '../../client/client.ts';
 import { TurnkeeperError, isTurnkeeperError } from '../../contracts/errors.ts';
 import type { DocumentRecord } from '../../contracts/store.ts';
 import type { DocumentFile, DocumentFolder } from './documents.ts';
-import { count, withoutAdvice } from './messages.ts';
+import { count, withoutAdvice } from '../services/messages.ts';
 
 const TOGETHER = 8;
 const MAX_KEY_CHARACTERS = 255;

@@ -1,4 +1,4 @@
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../services/terminal.ts';
 import type { TurnRecord, TurnReport } from './turn-record.ts';
 
 interface Column {

@@ -4,8 +4,8 @@ import { readHistoryCost } from './history.ts';
 import type { Question } from './questions.ts';
 import type { Stack } from './stack.ts';
 import { planTakeOver } from './take-over.ts';
-import { printable } from './terminal.ts';
-import type { Terminal } from './terminal.ts';
+import { printable } from '../services/terminal.ts';
+import type { Terminal } from '../services/terminal.ts';
 import type { TurnRecord } from './turn-record.ts';
 import { createTurnView } from './turn-view.ts';
 

@@ -1,20 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import { baseName, readDocuments } from './documents.ts';
 import type { DocumentFile, DocumentFolder } from './documents.ts';
-import { chooseModel } from './environment.ts';
+import { chooseModel } from '../services/environment.ts';
 import { pendingFailure } from './history.ts';
 import { ingest } from './ingest.ts';
-import { count, listNames } from './messages.ts';
+import { count, listNames } from '../services/messages.ts';
 import type { DemoOptions } from './options.ts';
 import { chooseQuestions } from './questions.ts';
 import { showCosts } from './report.ts';
-import type { Resources } from './resources.ts';
+import type { Resources } from '../services/resources.ts';
 import { runTurn } from './run-turn.ts';
 import { startStack } from './stack.ts';
 import type { Stack } from './stack.ts';
-import { createStartBoard } from './start-board.ts';
-import type { StartBoard } from './start-board.ts';
-import type { Terminal } from './terminal.ts';
+import { createStartBoard } from '../services/start-board.ts';
+import type { StartBoard } from '../services/start-board.ts';
+import type { Terminal } from '../services/terminal.ts';
 import type { TurnRecord } from './turn-record.ts';
 
 const EXAMPLES = fileURLToPath(new URL('../../../examples/documents', import.meta.url));

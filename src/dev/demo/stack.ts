@@ -4,17 +4,14 @@ import { fileURLToPath } from 'node:url';
 import type { Turnkeeper } from '../../client/client.ts';
 import { childEnvironment, loadConfig } from '../../config.ts';
 import { connect } from '../../index.ts';
-import type { TemporalServer } from '../temporal-server.ts';
-import type { Settings } from './environment.ts';
-import type { Resources } from './resources.ts';
-import { showSandbox } from './sandbox.ts';
-import { startServices } from './services.ts';
-import type { ServicesOptions } from './services.ts';
-import { createWorkers } from './workers.ts';
-import type { WorkerProcess, Workers } from './workers.ts';
-
-/** So slow that people can read along, and that a worker can be killed in mid-answer. */
-const OFFLINE_DELTA_MS = 45;
+import { NOTHING_NAMED } from '../services/environment.ts';
+import type { Settings } from '../services/environment.ts';
+import type { Resources } from '../services/resources.ts';
+import { showSandbox } from '../services/sandbox.ts';
+import { READABLE_DELTA_MS, startServices } from '../services/services.ts';
+import type { ServicesOptions, Temporal } from '../services/services.ts';
+import { createWorkers } from '../services/workers.ts';
+import type { WorkerProcess, Workers } from '../services/workers.ts';
 
 /** Everything a turn runs on. */
 export interface Stack {
@@ -31,12 +28,16 @@ export interface Stack {
   settings: Settings;
 }
 
-export type StackOptions = Omit<ServicesOptions, 'offlineDeltaMs'>;
+export type StackOptions = Omit<ServicesOptions, 'named' | 'offlineDeltaMs'>;
 
 /** Starts the services, and on them a worker and a client. Throws what the first one threw that did not start. */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { resources, board } = options;
-  const services = await startServices({ ...options, offlineDeltaMs: OFFLINE_DELTA_MS });
+  const services = await startServices({
+    ...options,
+    named: NOTHING_NAMED,
+    offlineDeltaMs: READABLE_DELTA_MS,
+  });
   const { temporal, embeddings } = services;
   const tools = { TURNKEEPER_TOOLS: toolsModule() };
   const env = { ...services.env, ...tools };
@@ -64,10 +65,7 @@ function toolsModule(): string {
   return fileURLToPath(new URL(`./tools${extname(import.meta.url)}`, import.meta.url));
 }
 
-function connectClient(
-  resources: Resources,
-  { address, namespace }: TemporalServer,
-): Promise<Client> {
+function connectClient(resources: Resources, { address, namespace }: Temporal): Promise<Client> {
   return resources
     .start(
       () => Connection.connect({ address }),

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Stack } from './stack.ts';
-import type { Terminal } from './terminal.ts';
+import type { Terminal } from '../services/terminal.ts';
 import type { TurnView } from './turn-view.ts';
 
 /** Deltas that must have been seen in the turn's stream before its worker is killed. */

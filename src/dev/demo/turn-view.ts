@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../contracts/json.ts';
 import type { TurnEvent } from '../../contracts/store.ts';
-import { printable } from './terminal.ts';
-import type { Terminal } from './terminal.ts';
+import { printable } from '../services/terminal.ts';
+import type { Terminal } from '../services/terminal.ts';
 
 /** A turn as its stream tells it. */
 export interface TurnView {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SEARCH_ATTRIBUTES } from '../../client/search-attributes.ts';
 import { childEnvironment, loadConfig, readCacheDir } from '../../config.ts';
-import { readPath } from '../../config/readers.ts';
+import { readPath, redactUrl } from '../../config/readers.ts';
 import type { Environment } from '../../config/readers.ts';
 import { startChild } from '../child.ts';
 import { findTemporalCli } from '../temporal-cli.ts';
@@ -11,7 +11,7 @@ import { startTemporalServer } from '../temporal-server.ts';
 import type { TemporalServer } from '../temporal-server.ts';
 import { chooseEmbeddings } from './embeddings.ts';
 import { overrides } from './environment.ts';
-import type { ModelChoice, Settings } from './environment.ts';
+import type { ModelChoice, Named, Settings } from './environment.ts';
 import type { Resources } from './resources.ts';
 import type { StartBoard } from './start-board.ts';
 import { startStorage } from './storage.ts';
@@ -21,12 +21,18 @@ export interface Services {
   settings: Settings;
   /** The settings on top of this process's environment, for a process that uses them. */
   env: Environment;
-  temporal: TemporalServer;
+  temporal: Temporal;
   /** How documents are indexed, in a word. */
   embeddings: string;
 }
 
+export type Temporal = Pick<TemporalServer, 'address' | 'namespace' | 'uiUrl'>;
+
+/** Milliseconds: so slow that people can read along. */
+export const READABLE_DELTA_MS = 45;
+
 export interface ServicesOptions {
+  named: Named;
   model: ModelChoice;
   /** Milliseconds before each piece of the offline model's answers. */
   offlineDeltaMs: number;
@@ -43,16 +49,16 @@ export interface ServicesOptions {
 export async function startServices(options: ServicesOptions): Promise<Services> {
   const { resources } = options;
   const scratch = await resources.start(
-    () => mkdtemp(join(tmpdir(), 'turnkeeper-demo-')),
+    () => mkdtemp(join(tmpdir(), 'turnkeeper-services-')),
     (path) => rm(path, { recursive: true, force: true }),
   );
   const temporalConfigFile = join(scratch, 'temporal.toml');
   await writeFile(temporalConfigFile, '[profile.default]\n');
   // First of all: it holds the lock of the data directory.
-  const storage = startStorage(options, scratch);
+  const storage = options.named.database ? useDatabase(options) : startStorage(options, scratch);
   const model = startModel(options);
   const [temporal, parts] = await Promise.all([
-    startTemporal(options, storage),
+    options.named.temporal ? useTemporal(options, storage) : startTemporal(options, storage),
     indexing(options, storage, model, temporalConfigFile),
   ]);
   const settings = {
@@ -62,7 +68,24 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     TEMPORAL_NAMESPACE: temporal.namespace,
   };
   const { embeddings } = parts;
-  return { settings, env: overrides(settings, temporalConfigFile), temporal, embeddings };
+  // What goes with the address of a Temporal that is named, such as its key, must reach it.
+  const env = options.named.temporal ? settings : overrides(settings, temporalConfigFile);
+  return { settings, env, temporal, embeddings };
+}
+
+function useDatabase({ board }: ServicesOptions): Promise<Settings> {
+  board.done('database', redactUrl(loadConfig().databaseUrl));
+  return Promise.resolve({});
+}
+
+async function useTemporal(
+  { board }: ServicesOptions,
+  storage: Promise<Settings>,
+): Promise<Temporal> {
+  const { temporal } = loadConfig(childEnvironment(await storage));
+  const { address } = temporal.connectionOptions;
+  board.done('Temporal', `${address}, namespace ${temporal.namespace}`);
+  return { address, namespace: temporal.namespace, uiUrl: null };
 }
 
 async function startTemporal(

@@ -100,7 +100,7 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
   } catch (error) {
-    const message = `--data-dir names ${path}, which cannot be a directory: ${reasonOf(error)}.`;
+    const message = `The data directory ${path} cannot be made: ${reasonOf(error)}.`;
     throw new TurnkeeperError('invalid_request', message, {}, error);
   }
 }

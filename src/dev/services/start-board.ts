@@ -8,6 +8,8 @@ export interface StartBoard {
   /** Waits for a part and tells what it has become. */
   during<T>(name: string, work: () => Promise<T>, describe: (part: T) => string): Promise<T>;
   done(name: string, description: string): void;
+  /** What has been shown as ready, one line a part. */
+  ready(): string[];
   /** What is being waited for now. */
   waitFor(what: string): void;
   /** Something that people should know. */
@@ -23,9 +25,14 @@ export function createStartBoard(terminal: Terminal): StartBoard {
     terminal.line(`   ${mark} ${name.padEnd(NAME_WIDTH)} ${printable(text)}`);
     showPending();
   };
-  const done = (name: string, description: string) => entry(style.green('✓'), name, description);
+  const ready: string[] = [];
+  const done = (name: string, description: string) => {
+    ready.push(`${name}: ${description}`);
+    entry(style.green('✓'), name, description);
+  };
   return {
     done,
+    ready: () => [...ready],
     waitFor: (what) => terminal.status(what),
     note: (message) => entry(style.yellow('!'), 'note', message),
     async during(name, work, describe) {

@@ -30,7 +30,7 @@ export function chooseModel(
   );
 }
 
-/** Settings by which a program reaches the demo's parts, as far as they are running. */
+/** Settings by which a program reaches what was started, as far as it is running. */
 export type Settings = Partial<
   Record<
     | 'DATABASE_URL'
@@ -46,7 +46,22 @@ export type Settings = Partial<
   >
 >;
 
-/** On top of this process's environment, whose settings for another Temporal must not reach this one. */
+/** What the environment names and is not to be started. */
+export interface Named {
+  database: boolean;
+  temporal: boolean;
+}
+
+export const NOTHING_NAMED: Named = { database: false, temporal: false };
+
+export function namedServices(env: Environment = childEnvironment({})): Named {
+  return {
+    database: readText(env, 'DATABASE_URL') !== null,
+    temporal: readText(env, 'TEMPORAL_ADDRESS') !== null,
+  };
+}
+
+/** On top of this process's environment, whose settings for another Temporal must not reach one that was started. */
 export function overrides(settings: Settings, temporalConfigFile: string): Environment {
   const inherited = Object.keys(childEnvironment({})).filter((name) =>
     name.startsWith('TEMPORAL_'),

@@ -13,6 +13,8 @@ export interface WorkerProcess {
   /** 1 for the first. */
   readonly number: number;
   readonly pid: number;
+  /** Resolves with what it ended with, unless that was meant. */
+  readonly failed: Promise<Error>;
   /** SIGKILL: it has no chance to say goodbye. Resolves when it is gone. */
   crash(): Promise<void>;
 }
@@ -41,7 +43,9 @@ export function createWorkers({ env, resources, onWarning }: WorkersOptions): Wo
       started += 1;
       const worker = { number: started, name: `Worker ${started}` };
       try {
-        return await startWorker(worker, { env, resources, onWarning, fail });
+        const running = await startWorker(worker, { env, resources, onWarning });
+        void running.failed.then(fail);
+        return running;
       } catch (error) {
         fail(error as Error);
         throw error;
@@ -52,7 +56,7 @@ export function createWorkers({ env, resources, onWarning }: WorkersOptions): Wo
 
 async function startWorker(
   { number, name }: { number: number; name: string },
-  { env, resources, onWarning, fail }: WorkersOptions & { fail: (error: Error) => void },
+  { env, resources, onWarning }: WorkersOptions,
 ): Promise<WorkerProcess> {
   let meant = false;
   const log = readLog(onWarning);
@@ -64,10 +68,12 @@ async function startWorker(
     },
   );
   await untilReady(name, child, log);
+  const { promise: failed, resolve: fail } = promiseOf<Error>();
   void child.exited.then(async () => meant || fail(await endedError(name, child, log)));
   return {
     number,
     pid: child.pid,
+    failed,
     async crash() {
       meant = true;
       child.kill('SIGKILL');

@@ -20,7 +20,7 @@ export function createResources(): Resources {
   let closed = false;
   return {
     async start(begin, stop) {
-      if (closed) throw new Error('The demo is over.');
+      if (closed) throw new Error('Everything is being stopped.');
       const starting = begin();
       stops.unshift(() => starting.then(stop, () => undefined));
       return await starting;

@@ -1,0 +1,32 @@
+import { Ajv, type AnySchema } from 'ajv';
+import type { FastifySchemaCompiler } from 'fastify';
+import type { App } from './context.ts';
+import { TurnkeeperError } from '../contracts/errors.ts';
+
+const ajv = new Ajv({ coerceTypes: true, strict: false, validateFormats: false });
+
+/** Checks queries, headers and paths, whose numbers come as text. Bodies are checked by the client, field by field. */
+export const validatorCompiler: FastifySchemaCompiler<AnySchema> = ({ schema, httpPart }) =>
+  httpPart === 'body' ? () => true : ajv.compile(schema);
+
+/** Takes JSON in valid UTF-8 alone: Node would put U+FFFD in the place of what is not. */
+export function readJson(app: App): void {
+  const parse = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
+    try {
+      void parse(request, decode(body as Buffer), done);
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+}
+
+function decode(body: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+  } catch (error) {
+    const message = 'The body is not valid UTF-8.';
+    throw new TurnkeeperError('invalid_request', message, { field: 'body' }, error);
+  }
+}
