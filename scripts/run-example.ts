@@ -7,11 +7,11 @@ import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { chooseModel } from '../src/dev/demo/environment.ts';
-import { createResources } from '../src/dev/demo/resources.ts';
-import { startServices } from '../src/dev/demo/services.ts';
-import { createStartBoard } from '../src/dev/demo/start-board.ts';
-import { openTerminal } from '../src/dev/demo/terminal.ts';
+import { chooseModel, NOTHING_NAMED } from '../src/dev/services/environment.ts';
+import { createResources } from '../src/dev/services/resources.ts';
+import { startServices } from '../src/dev/services/services.ts';
+import { createStartBoard } from '../src/dev/services/start-board.ts';
+import { openTerminal } from '../src/dev/services/terminal.ts';
 
 const FOLDER = fileURLToPath(new URL('../examples', import.meta.url));
 
@@ -29,6 +29,7 @@ async function runOnEmbedded({ script, args, dataDir }: Run): Promise<number> {
   const terminal = openTerminal(process.stderr, { dumb: process.env['TERM'] === 'dumb' });
   try {
     const { env } = await startServices({
+      named: NOTHING_NAMED,
       model,
       offlineDeltaMs: 0,
       parts: false,

@@ -2,21 +2,12 @@
  * Takes a picture of a page of Temporal's Web UI, for the README:
  * `npx tsx scripts/screenshot-web-ui.ts <link of a turn> docs/images/turn-in-web-ui.png`, while `npm run demo -- --keep` runs.
  */
-import { chromium } from 'playwright-core';
+import { launchChromium } from '../test/support/chromium.ts';
 
-const EXECUTABLE = '/usr/bin/chromium';
 const VIEWPORT = { width: 1_440, height: 960 };
-/** Root has no sandbox of its own to start; the rest keeps the browser from asking its maker's hosts. */
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 async function takePicture(url: string, path: string): Promise<void> {
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
+  const browser = await launchChromium();
   try {
     const page = await browser.newPage({ viewport: VIEWPORT, deviceScaleFactor: 1.5 });
     await page.goto(url);

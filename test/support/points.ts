@@ -8,6 +8,7 @@ import type { ToolDefinition, Tools } from '../../src/contracts/tools.ts';
 export const POINTS = [
   'retrieve',
   'respond: before the create',
+  'respond: after the create',
   'respond: before the first delta',
   'respond: in mid-stream',
   'respond: after the last delta',
@@ -177,9 +178,16 @@ function hangingCompensate(
 
 function hangingModel(model: Model, stay: Stay): Model {
   return {
+    ...model,
     async stream(request, options) {
       await stay('respond: before the create');
       const stream = await model.stream(request, options);
+      // The provider has it, and nobody here knows its id yet.
+      await stay('respond: after the create');
+      return { ...stream, events: hangingEvents(stream.events, stay) };
+    },
+    async resume(response, options) {
+      const stream = await model.resume(response, options);
       return { ...stream, events: hangingEvents(stream.events, stay) };
     },
   };

@@ -39,6 +39,11 @@ const PARTS = {
     missing: inject('sandboxMissing').bubblewrap,
     command: 'apt-get install -y bubblewrap',
   }),
+  chromium: (): Part => ({
+    name: 'Chromium',
+    missing: inject('chromiumMissing'),
+    command: 'apt-get install -y chromium',
+  }),
 } satisfies Record<string, () => Part> & Record<Sandbox['kind'], () => Part>;
 
 export type PartName = keyof typeof PARTS;

@@ -11,6 +11,7 @@ import { startQdrantEngine } from '../../src/dev/qdrant-engine/start.ts';
 import { findTemporalCli } from '../../src/dev/temporal-cli.ts';
 import { startTemporalServer } from '../../src/dev/temporal-server.ts';
 import { openSandbox } from '../../src/sandbox/open.ts';
+import { chromiumMissing } from './chromium.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -26,6 +27,8 @@ declare module 'vitest' {
     qdrantEngineMissing: string | null;
     /** Why code cannot run there; null where it can. */
     sandboxMissing: Record<Sandbox['kind'], string | null>;
+    /** Why there is no browser; null where there is one. */
+    chromiumMissing: string | null;
     /** The Qdrant server that QDRANT_URL names; null when it is not set. */
     qdrantServer: { url: string; apiKey: string | null } | null;
   }
@@ -35,6 +38,7 @@ type Stop = () => Promise<void>;
 
 /** One Temporal server, one PostgreSQL and one Qdrant engine for the whole run. What cannot be had is told, and its tests are skipped. */
 export default async function setup(project: TestProject): Promise<Stop> {
+  project.provide('chromiumMissing', chromiumMissing());
   const stops = await Promise.all([
     provideWorkflows(),
     provideTemporal(project),

@@ -11,8 +11,12 @@ export interface TcpProxy {
   /** Breaks every connection and refuses new ones. */
   cut(): void;
   restore(): void;
+  /** New connections go to this `host:port`. */
+  retarget(target: string): void;
   /** From now on what servers answer is lost on the way, until the connections are cut. */
   loseAnswers(): void;
+  /** Connections that are open carry nothing any more, and neither end is told; new ones work. */
+  freeze(): void;
   /** Cut for so long, milliseconds. */
   outage(ms: number): Promise<void>;
   stop(): Promise<void>;
@@ -22,7 +26,7 @@ const HOST = '127.0.0.1';
 
 /** `target` is `host:port`. */
 export async function startTcpProxy(target: string): Promise<TcpProxy> {
-  const { hostname, port } = new URL(`tcp://${target}`);
+  let { hostname, port } = new URL(`tcp://${target}`);
   const sockets = new Set<Socket>();
   let isCut = false;
   let answersPass = true;
@@ -62,8 +66,14 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     },
     cut,
     restore,
+    retarget(next) {
+      ({ hostname, port } = new URL(`tcp://${next}`));
+    },
     loseAnswers() {
       answersPass = false;
+    },
+    freeze() {
+      for (const socket of sockets) socket.pause();
     },
     async outage(ms) {
       cut();
