@@ -7,7 +7,8 @@ export default defineConfig({
     reporters: ['./test/support/reporter.ts'],
     // A Temporal worker crashes in a worker thread.
     pool: 'forks',
-    maxWorkers: 2,
+    // Most of them wait for something to be missed: a heartbeat, a lease, a deadline.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // No test reaches a real provider, whatever the shell has set; QDRANT_URL is for the suite of indexes alone.

@@ -1,0 +1,65 @@
+/** What is taken away. */
+export const TARGETS = ['worker', 'gateway', 'model', 'database'] as const;
+export type Target = (typeof TARGETS)[number];
+
+/** `kill` is SIGKILL, and a new process; `pause` SIGSTOP beyond every timeout, then SIGCONT; `cut` breaks connections. */
+export const WAYS = ['kill', 'pause', 'cut'] as const;
+export type Way = (typeof WAYS)[number];
+
+/** One fault, while several turns are under way: each of them is one point. */
+export interface Fault {
+  target: Target;
+  way: Way;
+  /** Strikes when the reader of the first turn has got the event of this number, or the end of its answer. */
+  atEvent: number;
+}
+
+export interface Plan {
+  faults: Fault[];
+  turnsPerFault: number;
+}
+
+/** Those of two tool rounds, and 200 deltas in 2 s: what comes within 50 ms is one event. */
+const EVENTS = 75;
+const TURNS_PER_FAULT = 5;
+const SAMPLE = { kill: 20, pause: 2, cut: 3 };
+const FULL = { kill: 80, pause: 12, cut: 16 };
+
+/** Targets in turn, strikes spread over a turn's events with a random offset in each part. */
+export function planOf({ full, seed }: { full: boolean; seed: number }): Plan {
+  const random = randomNumbers(seed);
+  const counts = full ? FULL : SAMPLE;
+  const faults = WAYS.flatMap((way) =>
+    Array.from({ length: counts[way] }, (_, index): Fault => {
+      const targets = TARGETS.filter((target) => isPossible(target, way));
+      const part = EVENTS / counts[way];
+      return {
+        target: targets[index % targets.length] ?? 'worker',
+        way,
+        atEvent: Math.max(1, Math.ceil((index + random()) * part)),
+      };
+    }),
+  );
+  return { faults: shuffle(faults, random), turnsPerFault: TURNS_PER_FAULT };
+}
+
+/** Workers are connected to others; nobody is connected to them. */
+function isPossible(target: Target, way: Way): boolean {
+  return !(target === 'worker' && way === 'cut');
+}
+
+function shuffle<T>(values: T[], random: () => number): T[] {
+  const keyed = values.map((value) => ({ value, key: random() }));
+  return keyed.sort((a, b) => a.key - b.key).map(({ value }) => value);
+}
+
+/** mulberry32: numbers from 0 up to 1, the same ones for the same seed. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,77 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
+
+/** A process that can be taken away. */
+export interface Part {
+  /** SIGKILL; resolves when a new process serves in its place. */
+  kill(): Promise<void>;
+  /** SIGSTOP, and SIGCONT after so many milliseconds. */
+  pause(ms: number): Promise<void>;
+  /** Breaks every connection to it. */
+  cut(): void;
+  stop(): Promise<void>;
+}
+
+/** A part that others connect to, always at the same address. */
+export interface Server extends Part {
+  /** Of the way that all others take to it. */
+  proxy: TcpProxy;
+}
+
+/** One process of a part. */
+export interface Running {
+  pid: number;
+  /** `host:port`; null when nobody connects to it. */
+  address: string | null;
+  stop(): Promise<void>;
+}
+
+const RESTART_MS = 100;
+const RESTARTS = 50;
+
+export async function startPart(start: () => Promise<Running>): Promise<Part> {
+  return partOf(await start(), start, null);
+}
+
+export async function startServer(start: () => Promise<Running>): Promise<Server> {
+  const running = await start();
+  const proxy = await startTcpProxy(running.address ?? '');
+  return { ...partOf(running, start, proxy), proxy };
+}
+
+function partOf(first: Running, start: () => Promise<Running>, proxy: TcpProxy | null): Part {
+  let running = first;
+  return {
+    async kill() {
+      process.kill(running.pid, 'SIGKILL');
+      await running.stop();
+      running = await persistently(start);
+      if (running.address !== null) proxy?.retarget(running.address);
+    },
+    async pause(ms) {
+      process.kill(running.pid, 'SIGSTOP');
+      await delay(ms);
+      process.kill(running.pid, 'SIGCONT');
+    },
+    cut() {
+      proxy?.cut();
+      proxy?.restore();
+    },
+    async stop() {
+      await running.stop();
+      await proxy?.stop();
+    },
+  };
+}
+
+/** What a killed process left, such as its shared memory, may be in the way for a moment. */
+async function persistently(start: () => Promise<Running>): Promise<Running> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (attempt === RESTARTS) throw error;
+      await delay(RESTART_MS);
+    }
+  }
+}
