@@ -43,6 +43,11 @@ const ROOMS = {
   },
   commands: { may: ['contracts/', 'client/'], packages: ['commander'], node: true },
   recovery: { may: ['contracts/'], node: true },
+  gateway: {
+    may: ['contracts/', 'conversation/', 'client/'],
+    packages: ['fastify', '@fastify', '@sinclair/typebox', 'ajv'],
+    node: true,
+  },
   client: {
     may: ['contracts/', 'conversation/', 'recovery/'],
     packages: ['@temporalio/client', '@temporalio/common', 'ajv', 'ajv-formats', 'canonicalize'],

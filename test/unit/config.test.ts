@@ -7,6 +7,7 @@ import {
   describeConfig,
   loadConfig,
   readCacheDir,
+  readServer,
   requireModel,
   readWorkflowBundle,
 } from '../../src/config.ts';
@@ -31,11 +32,31 @@ function refusal(env: Record<string, string>): TurnkeeperError {
   throw new Error('The settings were not refused.');
 }
 
+describe('readServer', () => {
+  it('needs no setting, and takes those that are given', () => {
+    expect(readServer({})).toEqual({
+      host: '127.0.0.1',
+      port: 8_787,
+      maxStreams: 1_000,
+      dataDir: null,
+    });
+    const env = {
+      TURNKEEPER_HOST: '::1',
+      PORT: '0',
+      TURNKEEPER_MAX_STREAMS: '2',
+      DATA_DIR: 'data',
+    };
+    const given = { host: '::1', port: 0, maxStreams: 2, dataDir: resolve('data') };
+    expect(readServer(env)).toEqual(given);
+  });
+});
+
 describe('loadConfig', () => {
   it('needs a database and nothing else', () => {
     expect(load()).toEqual({
       databaseUrl: NEEDED.DATABASE_URL,
       databasePoolSize: 10,
+      databaseListenUrl: null,
       vectorDatabaseUrl: null,
       qdrant: null,
       openai: { apiKey: null, baseUrl: null },
@@ -53,7 +74,11 @@ describe('loadConfig', () => {
       toolsModule: null,
       modelIdleTimeoutMs: 120_000,
       limits: DEFAULT_LIMITS,
-      worker: { maxConcurrentActivities: 100, sweepIntervalMs: 2_000 },
+      worker: {
+        maxConcurrentActivities: 100,
+        sweepIntervalMs: 2_000,
+        eventRetentionMs: 86_400_000,
+      },
       temporal: { connectionOptions: { address: 'localhost:7233' }, namespace: 'default' },
       temporalCliPath: null,
     });
@@ -69,6 +94,7 @@ describe('loadConfig', () => {
   it('reads every setting that is given', () => {
     const config = load({
       DATABASE_POOL_SIZE: '4',
+      DATABASE_LISTEN_URL: 'postgres://direct.example/tk',
       VECTOR_DATABASE_URL: 'postgresql://v.example/vectors',
       QDRANT_URL: 'https://q.example:6333',
       QDRANT_API_KEY: 'key',
@@ -87,10 +113,12 @@ describe('loadConfig', () => {
       TURNKEEPER_MAX_DOCUMENT_BYTES: '4',
       TURNKEEPER_MAX_CONCURRENT_ACTIVITIES: '5',
       TURNKEEPER_SWEEP_INTERVAL_MS: '600',
+      TURNKEEPER_EVENT_RETENTION_MS: '7000',
       TEMPORAL_CLI_PATH: '/opt/temporal',
     });
     expect(config).toMatchObject({
       databasePoolSize: 4,
+      databaseListenUrl: 'postgres://direct.example/tk',
       vectorDatabaseUrl: 'postgresql://v.example/vectors',
       qdrant: { url: 'https://q.example:6333', apiKey: 'key' },
       openai: { apiKey: 'sk-1', baseUrl: 'http://127.0.0.1:9/v1' },
@@ -100,7 +128,7 @@ describe('loadConfig', () => {
       toolsModule: resolve('tools.js'),
       modelIdleTimeoutMs: 5_000,
       limits: { maxInputBytes: 1, maxItemsPerTurn: 2, maxMetadataBytes: 3, maxDocumentBytes: 4 },
-      worker: { maxConcurrentActivities: 5, sweepIntervalMs: 600 },
+      worker: { maxConcurrentActivities: 5, sweepIntervalMs: 600, eventRetentionMs: 7_000 },
       temporalCliPath: '/opt/temporal',
     });
   });
@@ -209,6 +237,7 @@ describe('describeConfig', () => {
   it('tells what is used, and no secret', () => {
     const secrets = {
       DATABASE_URL: 'postgres://tk:hunter2@db.example/tk?sslpassword=hunter2',
+      DATABASE_LISTEN_URL: 'postgres://tk:hunter2@direct.example/tk',
       VECTOR_DATABASE_URL: 'postgres://tk:hunter2@vectors.example/tk',
       OPENAI_API_KEY: 'hunter2',
       OPENAI_BASE_URL: 'http://proxy.example/v1',
@@ -218,6 +247,7 @@ describe('describeConfig', () => {
     expect(lines).not.toContain('hunter2');
     for (const part of [
       'db.example',
+      'direct.example',
       'vectors.example',
       'proxy.example',
       'localhost:7233',

@@ -31,6 +31,7 @@ const PLANTS: Record<
   telemetry: ['src/telemetry/planted.ts', '../config.ts'],
   recovery: ['src/recovery/planted.ts', '../conversation/stub.ts'],
   client: ['src/client/planted.ts', '../store/stub.ts'],
+  gateway: ['src/gateway/planted.ts', '../store/stub.ts'],
   loop: ['src/conversation/loop.ts', './stub.ts'],
   config: ['src/config/planted.ts', '../store/stub.ts'],
   'dev-stays-home': ['src/compose.ts', './dev/stub.ts'],
@@ -48,6 +49,7 @@ const ALLOWED: [file: string, imports: string][] = [
   ['src/store/allowed.ts', 'node:crypto'],
   ['src/client/allowed.ts', '@temporalio/client'],
   ['src/model/allowed.ts', '@huggingface/transformers'],
+  ['src/gateway/allowed.ts', '@fastify/swagger'],
   ['src/dev/allowed.ts', 'fast-check'],
   ['test/unit/allowed.test.ts', '../../src/dev/stub.ts'],
 ];
