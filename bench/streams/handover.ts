@@ -23,13 +23,13 @@ export async function measureHandover(modelUrl: string, generation: string): Pro
     await service.startWorker();
     await delay(BEFORE_MS);
     await service.endFirstWorker();
-    const arrivals = await Promise.all(reading);
-    const gaps = arrivals.map(longestGap);
+    const readings = await Promise.all(reading);
+    const gaps = readings.map(({ arrivals }) => longestGap(arrivals));
     return {
       generation,
       streams: STREAMS,
       gapMs: { median: median(gaps), worst: Math.max(...gaps) },
-      rewound: arrivals.filter((deltas) => startedOver(deltas)).length,
+      rewound: readings.filter(({ rewinds }) => rewinds > 0).length,
     };
   } finally {
     await service.stop();
@@ -40,11 +40,6 @@ function longestGap(arrivals: Arrival[]): number {
   return arrivals.reduce((longest, { arrivedAt }, index) => {
     return Math.max(longest, arrivedAt - (arrivals[index - 1]?.arrivedAt ?? arrivedAt));
   }, 0);
-}
-
-/** A new call of the model shows in more deltas than one answer has. */
-function startedOver(arrivals: Arrival[]): boolean {
-  return arrivals.length > DELTAS_OF_AN_ANSWER;
 }
 
 /** 50 a second for ten seconds. */

@@ -26,9 +26,10 @@ export async function measureService(service: Service, streams: number): Promise
   const { worker, gateway, database } = service.processes;
   return measured(streams, { worker, backend: gateway, database }, async () => {
     const turns = await Promise.all(Array.from({ length: streams }, () => startTurn(service)));
-    const arrivals = await Promise.all(
+    const readings = await Promise.all(
       turns.map((id) => follow(`${service.url}/api/turns/${id}/events`)),
     );
+    const arrivals = readings.map((reading) => reading.arrivals);
     const waits = await sinceAppend(service.databaseUrl, turns, arrivals);
     return { arrivals: arrivals.flat(), fromAppend: latencyOf(waits) };
   });
@@ -40,8 +41,8 @@ export async function measureProxy(
   streams: number,
 ): Promise<StreamFigures> {
   return measured(streams, { backend: proxy.pid }, async () => {
-    const arrivals = await Promise.all(Array.from({ length: streams }, () => follow(proxy.url)));
-    return { arrivals: arrivals.flat(), fromAppend: null };
+    const readings = await Promise.all(Array.from({ length: streams }, () => follow(proxy.url)));
+    return { arrivals: readings.flatMap(({ arrivals }) => arrivals), fromAppend: null };
   });
 }
 

@@ -51,7 +51,7 @@ try {
   const startedAt = new Date();
   const rows = await measureStreams(model, modelUrl);
   const handovers: Handover[] = [];
-  for (const generation of ['foreground']) {
+  for (const generation of ['foreground', 'background']) {
     progress(`a deploy in mid-answer, ${generation}`);
     handovers.push(await measureHandover(modelUrl, generation));
   }
