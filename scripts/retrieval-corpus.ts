@@ -1,5 +1,6 @@
 import { v5 as uuidv5 } from 'uuid';
 import type { Chunk, IndexedDocument } from '../src/contracts/retrieval.ts';
+import { randomNumbers } from '../test/support/random.ts';
 
 /** Documents of made-up words and vectors: the same ones for the same sizes. */
 export interface Corpus {
@@ -129,15 +130,4 @@ function dot(a: number[], b: number[]): number {
 function unit(vector: number[]): number[] {
   const length = Math.sqrt(dot(vector, vector));
   return vector.map((value) => value / length);
-}
-
-/** mulberry32: numbers from 0 up to 1. */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { startPglite } from '../../src/dev/pglite/start.ts';
 import { startPostgresServer } from '../../src/dev/postgres-server.ts';
@@ -19,8 +20,29 @@ export function startDatabase(kind: DatabaseKind, dataDir: string): Promise<Runn
 /** Connections that a contestant has, as many as Turnkeeper's processes have by default. */
 export const POOL_SIZE = 10;
 
-export function openPool(connectionString: string): pg.Pool {
+function openPool(connectionString: string): pg.Pool {
   return new pg.Pool({ connectionString, max: POOL_SIZE }).on('error', () => undefined);
+}
+
+/** What is the same in every contestant that keeps its state in a PostgreSQL of its own. */
+export function stateInPostgres() {
+  let database: RunningDatabase;
+  let pool: pg.Pool;
+  return {
+    async open(scratch: string): Promise<{ url: string; pool: pg.Pool }> {
+      database = await startDatabase('postgres', scratch);
+      pool = openPool(database.url);
+      return { url: database.url, pool };
+    },
+    openConversation: () => Promise.resolve(randomUUID()),
+    processes: () => ({ database: database.pid }),
+    stateBytes: () => databaseBytes(database.url),
+    histories: () => Promise.resolve([]),
+    async stop() {
+      await pool.end();
+      await database.stop();
+    },
+  };
 }
 
 /** Bytes of all tables with their indexes, rewritten first, so that what updates left behind does not count. */

@@ -2,13 +2,7 @@ import { DBOS } from '@dbos-inc/dbos-sdk';
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import type { Contestant } from '../contestant.ts';
-import {
-  databaseBytes,
-  openPool,
-  POOL_SIZE,
-  startDatabase,
-  type RunningDatabase,
-} from './database.ts';
+import { POOL_SIZE, stateInPostgres } from './database.ts';
 import { createMessages, loadWith, saveAnswer } from './messages.ts';
 import { modelCall, type ModelCall } from './model-call.ts';
 import { stopwatch } from './stopwatch.ts';
@@ -17,7 +11,7 @@ const STREAM = 'deltas';
 
 /** One for each process: workflows are registered before DBOS is launched, for all of it. */
 export function dbos(): Contestant {
-  let database: RunningDatabase;
+  const { open, ...state } = stateInPostgres();
   let pool: pg.Pool;
   let call: ModelCall;
 
@@ -37,20 +31,20 @@ export function dbos(): Contestant {
   );
 
   return {
+    ...state,
     async start({ modelUrl, scratch }) {
       call = modelCall(modelUrl);
-      database = await startDatabase('postgres', scratch);
-      pool = openPool(database.url);
+      const opened = await open(scratch);
+      pool = opened.pool;
       await createMessages(pool);
       DBOS.setConfig({
         name: 'bench',
-        systemDatabaseUrl: database.url,
+        systemDatabaseUrl: opened.url,
         systemDatabasePoolSize: POOL_SIZE,
         logLevel: 'error',
       });
       await DBOS.launch();
     },
-    openConversation: () => Promise.resolve(randomUUID()),
     async runTurn(conversation, text) {
       const watch = stopwatch();
       const workflowID = randomUUID();
@@ -61,13 +55,9 @@ export function dbos(): Contestant {
       await handle.getResult();
       return watch.done();
     },
-    processes: () => ({ database: database.pid }),
-    stateBytes: () => databaseBytes(database.url),
-    histories: () => Promise.resolve([]),
     async stop() {
       await DBOS.shutdown();
-      await pool.end();
-      await database.stop();
+      await state.stop();
     },
   };
 }

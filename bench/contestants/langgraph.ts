@@ -7,28 +7,24 @@ import {
   type LangGraphRunnableConfig,
 } from '@langchain/langgraph';
 import { PostgresSaver } from '@langchain/langgraph-checkpoint-postgres';
-import { randomUUID } from 'node:crypto';
-import type pg from 'pg';
 import type { Contestant } from '../contestant.ts';
-import { databaseBytes, openPool, startDatabase, type RunningDatabase } from './database.ts';
+import { stateInPostgres } from './database.ts';
 import { modelCall, type ChatMessage, type ModelCall } from './model-call.ts';
 import { stopwatch } from './stopwatch.ts';
 
 type State = typeof MessagesAnnotation.State;
 
 export function langGraph(): Contestant {
-  let database: RunningDatabase;
-  let pool: pg.Pool;
+  const { open, ...state } = stateInPostgres();
   let graph: ReturnType<typeof compile>;
   return {
+    ...state,
     async start({ modelUrl, scratch }) {
-      database = await startDatabase('postgres', scratch);
-      pool = openPool(database.url);
+      const { pool } = await open(scratch);
       const saver = new PostgresSaver(pool);
       await saver.setup();
       graph = compile(modelCall(modelUrl), saver);
     },
-    openConversation: () => Promise.resolve(randomUUID()),
     async runTurn(conversation, text) {
       const watch = stopwatch();
       const deltas = await graph.stream(
@@ -37,13 +33,6 @@ export function langGraph(): Contestant {
       );
       for await (const delta of deltas) if (typeof delta === 'string') watch.delta();
       return watch.done();
-    },
-    processes: () => ({ database: database.pid }),
-    stateBytes: () => databaseBytes(database.url),
-    histories: () => Promise.resolve([]),
-    async stop() {
-      await pool.end();
-      await database.stop();
     },
   };
 }

@@ -1,31 +1,30 @@
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { compensationId } from '../../src/contracts/starter.ts';
+import type { Turn } from '../../src/contracts/store.ts';
 import {
   compensationClosedAs,
   compensationOf,
   turnOf,
   undoingsOf,
 } from '../support/compensating.ts';
-import { hasPart } from '../support/require-part.ts';
 import { expectNextTurn, heldAnswer, SOON, untilShown } from '../support/talk.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { useWorkers } from '../support/use-workers.ts';
-import { useWorld } from '../support/use-world.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
+import { useCutOffWorld } from '../support/use-cut-off-world.ts';
 
 const OUTAGE_MS = 10_000;
 const BOTH = ['undo pay', 'undo reserve'];
 
-let proxy: TcpProxy;
-const world = useWorld({
-  async env(databaseUrl) {
-    proxy = await startTcpProxy(new URL(databaseUrl).host);
-    return { DATABASE_URL: proxy.through(databaseUrl) };
-  },
-});
-afterAll(async () => {
-  if (hasPart('temporal') && hasPart('postgres')) await proxy.stop();
-});
+const { world, proxy } = useCutOffWorld();
 const workers = useWorkers(() => world().startWorker());
+
+async function expectBothUndoneOnce(turn: Turn): Promise<void> {
+  expect(await compensationOf(world(), turn)).toMatchObject([
+    { key: 'compensate:call_pay', status: 'completed', attempts: 1 },
+    { key: 'compensate:call_reserve', status: 'completed', attempts: 1 },
+  ]);
+  expect(undoingsOf(world(), turn)).toEqual(BOTH);
+}
 
 describe('a turn that fails because its workflow is lost', { timeout: 120_000 }, () => {
   it('has its effects undone, though whoever sealed it could not ask for that', async () => {
@@ -41,11 +40,7 @@ describe('a turn that fails because its workflow is lost', { timeout: 120_000 },
       status: 'failed',
       reason: 'workflow_lost',
     });
-    expect(await compensationOf(world(), turn)).toMatchObject([
-      { key: 'compensate:call_pay', status: 'completed', attempts: 1 },
-      { key: 'compensate:call_reserve', status: 'completed', attempts: 1 },
-    ]);
-    expect(undoingsOf(world(), turn)).toEqual(BOTH);
+    await expectBothUndoneOnce(turn);
     await expectNextTurn(world(), talk);
     workers.keep(worker);
   });
@@ -57,14 +52,10 @@ describe('a database that is away for ten seconds', { timeout: 120_000 }, () => 
     const undone = worker.hangAt('compensate pay: during');
     const { turn } = await turnOf(world(), ['reserve', 'pay']);
     await undone;
-    const outage = proxy.outage(OUTAGE_MS);
+    const outage = proxy().outage(OUTAGE_MS);
     worker.letGo();
     await outage;
-    expect(await compensationOf(world(), turn)).toMatchObject([
-      { status: 'completed', attempts: 1 },
-      { status: 'completed', attempts: 1 },
-    ]);
-    expect(undoingsOf(world(), turn)).toEqual(BOTH);
+    await expectBothUndoneOnce(turn);
     expect(await compensationClosedAs(world(), turn)).toBe('COMPLETED');
     workers.keep(worker);
   });
@@ -74,14 +65,10 @@ describe('a database that is away for ten seconds', { timeout: 120_000 }, () => 
     const settled = worker.hangAt('compensate pay: settled');
     const { turn } = await turnOf(world(), ['reserve', 'pay']);
     await settled;
-    const outage = proxy.outage(OUTAGE_MS);
+    const outage = proxy().outage(OUTAGE_MS);
     worker.letGo();
     await outage;
-    expect(await compensationOf(world(), turn)).toMatchObject([
-      { status: 'completed', attempts: 1 },
-      { status: 'completed', attempts: 1 },
-    ]);
-    expect(undoingsOf(world(), turn)).toEqual(BOTH);
+    await expectBothUndoneOnce(turn);
     workers.keep(worker);
   });
 });

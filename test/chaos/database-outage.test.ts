@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { TurnResult } from '../../src/client/turn-result.ts';
 import type { Step, Turn, TurnEvent } from '../../src/contracts/store.ts';
 import type { JournalEntry } from '../../src/dev/offline-model/journal.ts';
@@ -20,8 +20,7 @@ import {
   untilShown,
   type Talk,
 } from '../support/talk.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { useWorld } from '../support/use-world.ts';
+import { useCutOffWorld } from '../support/use-cut-off-world.ts';
 
 const OUTAGE_MS = 10_000;
 const ANSWER = 'It was dark for a while, and then the words came back.';
@@ -29,16 +28,7 @@ const ANSWER = 'It was dark for a while, and then the words came back.';
 const BREAKS = 25;
 const TIMEOUT_MS = 180_000;
 
-let proxy: TcpProxy;
-const world = useWorld({
-  async env(databaseUrl) {
-    proxy = await startTcpProxy(new URL(databaseUrl).host);
-    return { DATABASE_URL: proxy.through(databaseUrl) };
-  },
-});
-afterAll(async () => {
-  if (hasPart('temporal') && hasPart('postgres')) await proxy.stop();
-});
+const { world, proxy } = useCutOffWorld();
 
 /** A turn that is under way when the database goes away. */
 interface Hit {
@@ -92,7 +82,7 @@ describe('a database that is away for ten seconds in mid-turn', { timeout: TIMEO
     const close = await begin('close');
     await atEnd;
 
-    const outage = proxy.outage(OUTAGE_MS);
+    const outage = proxy().outage(OUTAGE_MS);
     worker.letGo();
     await world().offline.release();
     refused = await say(world(), close.talk).catch((error: unknown) => error);
@@ -145,10 +135,10 @@ describe('connections to the database that break again and again', { timeout: TI
     await untilShown(world(), hit.turn);
     for (let breaks = 0; breaks < BREAKS; breaks++) {
       await delay(150);
-      proxy.loseAnswers();
+      proxy().loseAnswers();
       await delay(50);
-      proxy.cut();
-      proxy.restore();
+      proxy().cut();
+      proxy().restore();
     }
     const result = await resultOf(world(), hit.turn);
     expect(result).toMatchObject({ status: 'completed', answer: text });

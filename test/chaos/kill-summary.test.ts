@@ -1,9 +1,8 @@
-import { afterAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { SUMMARY_HEADING } from '../../src/conversation/summary.ts';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { ConversationSummary } from '../../src/contracts/store.ts';
 import type { ScriptStep } from '../../src/dev/offline-model/script.ts';
-import { hasPart } from '../support/require-part.ts';
 import type { Point } from '../support/points.ts';
 import {
   createsOf,
@@ -14,24 +13,14 @@ import {
   SOON,
   type Talk,
 } from '../support/talk.ts';
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { useWorkers } from '../support/use-workers.ts';
-import { useWorld } from '../support/use-world.ts';
+import { useCutOffWorld } from '../support/use-cut-off-world.ts';
 
 const OUTAGE_MS = 8_000;
 const TIMEOUT_MS = 120_000;
 const TEXT = 'They spoke of beavers.';
 
-let proxy: TcpProxy;
-const world = useWorld({
-  async env(databaseUrl) {
-    proxy = await startTcpProxy(new URL(databaseUrl).host);
-    return { DATABASE_URL: proxy.through(databaseUrl) };
-  },
-});
-afterAll(async () => {
-  if (hasPart('temporal') && hasPart('postgres')) await proxy.stop();
-});
+const { world, proxy } = useCutOffWorld();
 const workers = useWorkers(() => world().startWorker());
 
 const toSummarize = { when: { inputContains: SUMMARY_HEADING } };
@@ -113,7 +102,7 @@ describe('a database that is away while a summary is made', { timeout: TIMEOUT_M
     const written = worker.hangAt('summarize: after the call');
     const talk = await outgrow([summary]);
     await written;
-    const outage = proxy.outage(OUTAGE_MS);
+    const outage = proxy().outage(OUTAGE_MS);
     worker.letGo();
     await outage;
     await expectSummarized(talk, 1);

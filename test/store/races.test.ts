@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { Ending } from '../../src/contracts/turn.ts';
 import { createAppender } from '../../src/store/appender.ts';
 import { describePostgres, type TestDatabase } from '../support/stores.ts';
+import { randomNumbers, shuffle } from '../support/random.ts';
 import {
   QUESTION,
   RESPOND,
@@ -190,20 +191,13 @@ async function readWhile(database: TestDatabase, turn: TurnAt, total: number): P
 
 type Random = (below: number) => number;
 
-/** Mulberry32. */
 function randomFrom(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4_294_967_296) * below);
-  };
+  const random = randomNumbers(seed);
+  return (below) => Math.floor(random() * below);
 }
 
 function shuffled<T>(list: T[], random: Random): T[] {
-  const keyed = list.map((value) => ({ value, at: random(1_000_000) }));
-  return keyed.sort((a, b) => a.at - b.at).map(({ value }) => value);
+  return shuffle(list, () => random(1_000_000));
 }
 
 /** A turn with two tools and a model call under way; everything that may still happen happens at once. */

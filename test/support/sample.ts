@@ -1,3 +1,5 @@
+import { randomNumbers, shuffle } from './random.ts';
+
 /**
  * All rows with FULL=1, else one of each point and some more, chosen by a seed: CHAOS_SEED, or one that is made up and
  * printed.
@@ -13,20 +15,4 @@ export function chosenRows<Row extends { point: string }>(rows: Row[], more: num
   const others = shuffled.filter((row) => !firsts.includes(row)).slice(0, more);
   const chosen = new Set([...firsts, ...others]);
   return rows.filter((row) => chosen.has(row));
-}
-
-function shuffle<T>(values: T[], random: () => number): T[] {
-  const keyed = values.map((value) => ({ value, key: random() }));
-  return keyed.sort((a, b) => a.key - b.key).map(({ value }) => value);
-}
-
-/** mulberry32: numbers from 0 up to 1, the same ones for the same seed. */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
