@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startChild } from '../../src/dev/child.ts';
+import { runnable } from '../support/compile.ts';
 import { answer, closedAs, createsOf, expectNextTurn, newTalk, resultOf } from '../support/talk.ts';
 import { useWorld } from '../support/use-world.ts';
 
@@ -18,7 +19,7 @@ describe(
       await offline.script([answer(ANSWER)]);
       const caller = await startChild({
         name: 'The caller',
-        script: new URL('../support/caller-main.ts', import.meta.url),
+        script: runnable(new URL('../support/caller-main.ts', import.meta.url)),
         args: [talk.conversationId, talk.assistantId, 'only-once'],
         env,
       });

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Turn } from '../../src/contracts/store.ts';
 import { startChild } from '../../src/dev/child.ts';
+import { runnable } from '../support/compile.ts';
 import { hasPart } from '../support/require-part.ts';
 import { readEvents, shownTexts } from '../support/reading.ts';
 import {
@@ -74,7 +75,7 @@ describe('a turn whose readers are gone', { timeout: 120_000 }, () => {
     const started = await startTurn(600_000);
     const reader = await startChild({
       name: 'The reader',
-      script: new URL('../support/reader-main.ts', import.meta.url),
+      script: runnable(new URL('../support/reader-main.ts', import.meta.url)),
       args: [started.turn.id],
       env: world().env,
     });

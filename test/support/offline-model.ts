@@ -2,12 +2,12 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { OfflineModelState } from '../../src/dev/offline-model/control.ts';
 import type { JournalEntry } from '../../src/dev/offline-model/journal.ts';
 import type { ScriptStep } from '../../src/dev/offline-model/script.ts';
+import { nodeArguments } from './compile.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/dev/offline-model/main.ts', import.meta.url));
+const MAIN = new URL('../../src/dev/offline-model/main.ts', import.meta.url);
 
 /** The offline model in a process of its own. */
 export interface OfflineModelProcess {
@@ -26,7 +26,7 @@ export interface OfflineModelProcess {
 export async function startOfflineModel(): Promise<OfflineModelProcess> {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', MAIN, '--port', '0', '--delta-ms', '0', '--exit-with-parent'],
+    [...nodeArguments(MAIN), '--port', '0', '--delta-ms', '0', '--exit-with-parent'],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const baseUrl = await listeningAt(child);

@@ -12,6 +12,7 @@ import { findTemporalCli } from '../../src/dev/temporal-cli.ts';
 import { startTemporalServer } from '../../src/dev/temporal-server.ts';
 import { openSandbox } from '../../src/sandbox/open.ts';
 import { chromiumMissing } from './chromium.ts';
+import { compileSources } from './compile.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -40,6 +41,7 @@ type Stop = () => Promise<void>;
 export default async function setup(project: TestProject): Promise<Stop> {
   project.provide('chromiumMissing', chromiumMissing());
   const stops = await Promise.all([
+    compileSources(),
     provideWorkflows(),
     provideTemporal(project),
     providePostgres(project),

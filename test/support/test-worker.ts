@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { startChild, type OwnChild } from '../../src/dev/child.ts';
+import { runnable } from './compile.ts';
 import type { Point } from './points.ts';
 import type { Refusal } from './refusals.ts';
 
@@ -49,7 +50,7 @@ export async function startTestWorker(options: TestWorkerOptions): Promise<TestW
     return arrival;
   };
   const reached = hangAt ? arm(hangAt) : Promise.resolve();
-  const script = new URL('./worker-main.ts', import.meta.url);
+  const script = runnable(new URL('./worker-main.ts', import.meta.url));
   const child = await startChild({
     name: 'The test worker',
     script,
