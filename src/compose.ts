@@ -1,4 +1,5 @@
 import type { ActivityDependencies } from './activities/dependencies.ts';
+import { stopResponse } from './activities/stop-response.ts';
 import { createClient, type Turnkeeper } from './client/client.ts';
 import {
   clientOver,
@@ -26,6 +27,7 @@ import { qdrantIndex } from './retrieval/qdrant.ts';
 import type { Space } from './retrieval/vectors.ts';
 import type { Chore } from './recovery/chores.ts';
 import { foldingChore } from './recovery/fold-events.ts';
+import { stopCallsChore } from './recovery/stopped-calls.ts';
 import { unreadTurnsChore } from './recovery/unread-turns.ts';
 import { boundedSandbox } from './sandbox/bounded.ts';
 import { openSandbox } from './sandbox/open.ts';
@@ -159,6 +161,7 @@ export function composeWorker(config: Config, options: WorkerComposition): Promi
       ...chores,
       foldingChore(ports.store, config.worker.eventRetentionMs),
       unreadTurnsChore(ports),
+      stopCallsChore(ports.store.sweep, (call) => stopResponse(ports, call)),
     ];
     return { ports, chores: upkeep, metrics, close: () => opened.close() };
   });

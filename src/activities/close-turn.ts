@@ -28,22 +28,24 @@ async function closeTurn(
     });
   }
   reportInterrupted(logger, { tenant, turnId }, sealed);
+  // Beside what may wait for Temporal.
+  const stopping = stopAbandoned(dependencies, { tenant, turnId }, sealed.abandonedCalls);
   if (sealed.next) await startAccepted(store, starter, sealed.next);
   await startFollowUps(dependencies, sealed);
+  await stopping;
   const { status, reason, won } = sealed;
-  await stopAbandoned(dependencies, { tenant, turnId }, sealed.abandonedCalls);
   if (won) logger.info('turn', { tenant, turn: turnId, status, reason });
   return { status, reason };
 }
 
-/** At most two seconds, and last: whoever waits for the turn or the conversation has it already. */
+/** At most two seconds for the provider, which nobody waits for who wants the turn or the conversation. Never rejects. */
 async function stopAbandoned(
   dependencies: Dependencies,
   turn: { tenant: string; turnId: string },
   calls: AbandonedCall[],
 ): Promise<void> {
-  const running = calls.flatMap(({ background, responseId: id, callId, model }) =>
-    background && id !== null ? [{ ...turn, id, callId, model }] : [],
+  const running = calls.flatMap(({ background, responseId, callId, model }) =>
+    background && responseId !== null ? [{ ...turn, responseId, callId, model }] : [],
   );
   await Promise.all(running.map((call) => stopResponse(dependencies, call)));
 }

@@ -5,9 +5,9 @@ import { readerEvent, type CollectedReply } from '../conversation/collect.ts';
 import { isShuttingDown } from './cancellation.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { graceForId, type IdGrace } from './grace-for-id.ts';
-import { isTooOld, Patience } from './patience.ts';
+import { endsStreaming, mayRunStill, Patience } from './patience.ts';
 import { ResponseProgress } from './response-progress.ts';
-import { stopIfSealed } from './stop-response.ts';
+import { stopUnwanted, tellToStop } from './stop-response.ts';
 
 type Dependencies = Pick<ActivityDependencies, 'model' | 'appender' | 'store' | 'logger'>;
 
@@ -70,22 +70,24 @@ export async function followResponse(
   try {
     return await toItsEnd(following);
   } catch (error) {
-    if (stop.aborted && !isShuttingDown()) await stopUnwanted(parts, ref, call, progress);
+    const response = responseOf(following);
+    if (response && stop.aborted && !isShuttingDown())
+      await stopUnwanted(parts, ref, { ...response, callId: call.callId });
     throw error;
   }
 }
 
 async function toItsEnd(following: Following): Promise<StreamedReply> {
-  let tooOld = false;
+  let streams = true;
   for (;;) {
     const begun = responseOf(following);
-    const polls = tooOld || following.progress.isUnnumbered;
+    const polls = !streams || following.progress.isUnnumbered;
     try {
       return begun && polls ? await pollToEnd(following, begun) : await readToEnd(following);
     } catch (error) {
       const response = responseOf(following);
       if (!response) throw error;
-      if (!polls && isTooOld(error)) tooOld = true;
+      if (!polls && endsStreaming(error)) streams = false;
       else await beforeAnother(following, response, error);
     }
   }
@@ -137,19 +139,16 @@ async function pollToEnd(
   }
 }
 
-/** Waits a while before the next connection. Throws the error when it is not one of the connection, or the last one. */
+/** Waits a while before the next connection. Throws the error when that is no use, once nothing runs any more. */
 async function beforeAnother(
-  { parts, patience, signal }: Following,
+  { parts, ref, patience, signal }: Following,
   response: BackgroundResponse,
   error: unknown,
 ): Promise<void> {
   const delayMs = patience.after(error);
-  if (delayMs === null) throw error;
-  if (patience.isOver) {
-    await parts.model.cancel(response);
-    throw error;
-  }
-  await pause(delayMs, undefined, { signal });
+  if (delayMs !== null && !patience.isOver) return pause(delayMs, undefined, { signal });
+  if (mayRunStill(error)) await tellToStop(parts, ref, response);
+  throw error;
 }
 
 function responseOf({
@@ -158,14 +157,4 @@ function responseOf({
 }: Pick<Following, 'progress' | 'request'>): BackgroundResponse | null {
   const { responseId: id } = progress;
   return id === null ? null : { id, model: request.model };
-}
-
-async function stopUnwanted(
-  parts: Dependencies,
-  { tenant, turnId }: StepRef,
-  { callId, request }: AskedCall,
-  progress: ResponseProgress,
-): Promise<void> {
-  const response = responseOf({ progress, request });
-  if (response) await stopIfSealed(parts, { ...response, tenant, turnId, callId });
 }

@@ -24,8 +24,7 @@ export async function concludeFailure(
   call: FailedCall,
 ): Promise<Error> {
   const failure = { reason: call.error.kind, message: messageOf(call.error) };
-  const { requestId, status, kind } = call.error;
-  const refused = status !== null || kind === 'connection';
+  const { requestId, refused } = call.error;
   await persistently(() =>
     store.steps.recordFailedCall(ref, call.callId, { requestId, error: failure.reason, refused }),
   );

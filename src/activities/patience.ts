@@ -21,27 +21,27 @@ export class Patience {
     return this.#left <= 0;
   }
 
-  /** How long to wait before the next connection, milliseconds; null when the error says that the response has ended. */
+  /** How long to wait before the next connection, milliseconds; null when another one would be no use. */
   after(error: unknown): number | null {
-    if (!(error instanceof ModelError) || !isBroken(error)) return null;
+    if (!(error instanceof ModelError) || !error.retryable || error.responseEnded) return null;
     const pauseMs = Math.min(MAX_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (PATIENCE - this.#left));
     this.#left -= error.kind === 'timeout' ? COST_OF_SILENCE : 1;
     return Math.max(error.retryAfterMs ?? 0, pauseMs);
   }
 }
 
-/** Whether it was the connection that failed, or the server's answer to it, and not the response. */
-function isBroken({ kind, status, retryable }: ModelError): boolean {
-  if (kind === 'response_lost') return false;
-  return (
-    kind === 'connection' ||
-    kind === 'timeout' ||
-    kind === 'protocol' ||
-    (status !== null && retryable)
-  );
+/**
+ * Whether to ask for the response itself instead of its stream: a server streams one only for some minutes, and after an
+ * `error` event nobody knows whether there is more to come.
+ */
+export function endsStreaming(error: unknown): boolean {
+  if (!(error instanceof ModelError) || error.responseEnded) return false;
+  return error.status === 400 || (error.status === null && !OF_THE_CONNECTION.has(error.kind));
 }
 
-/** A server streams a response only for some minutes; it can be asked for longer. */
-export function isTooOld(error: unknown): boolean {
-  return error instanceof ModelError && error.status === 400;
+const OF_THE_CONNECTION = new Set(['connection', 'timeout', 'protocol', 'aborted']);
+
+/** Whether the response may be running still. */
+export function mayRunStill(error: unknown): boolean {
+  return error instanceof ModelError && !error.responseEnded && error.kind !== 'aborted';
 }

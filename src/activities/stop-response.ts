@@ -1,55 +1,81 @@
+import type { JsonObject } from '../contracts/json.ts';
 import type { BackgroundResponse } from '../contracts/model.ts';
+import type { CallUsage, StepRef, StoppableCall } from '../contracts/store.ts';
 import { replyCollector } from '../conversation/collect.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { messageOf } from './failures.ts';
 
 type Dependencies = Pick<ActivityDependencies, 'store' | 'model' | 'logger'>;
 
-interface StoppableCall extends BackgroundResponse {
-  tenant: string;
-  turnId: string;
-  callId: string;
-}
-
 /**
- * Ends what the provider goes on generating for a turn that has ended. What it says it has cost replaces the estimate.
- * Never rejects.
+ * Ends what the provider goes on generating for nobody. What it says it has cost replaces the estimate. Answers whether
+ * it need not be told again; what fails here is left to the sweep. Never rejects.
  */
-export async function stopResponse(parts: Dependencies, call: StoppableCall): Promise<void> {
+export async function stopResponse(parts: Dependencies, call: StoppableCall): Promise<boolean> {
+  const { responseId: id, model } = call;
+  const stopped = await tellToStop(parts, call, { id, model });
+  if (stopped === undefined) return false;
   try {
-    await stop(parts, call);
+    await settle(parts, call, stopped);
+    return true;
   } catch (error) {
-    const { tenant, turnId: turn } = call;
-    parts.logger.warn('cost of a stopped response not stored', {
-      tenant,
-      turn,
-      error: messageOf(error),
-    });
+    parts.logger.warn('stopped response not stored', fieldsOf(call, id, error));
+    return false;
   }
 }
 
-async function stop(
-  { store, model }: Dependencies,
-  { tenant, turnId, callId, ...response }: StoppableCall,
+/** The response as it was stopped, null when its provider has forgotten it, undefined when that could not be told. */
+export async function tellToStop(
+  { model, logger }: Pick<Dependencies, 'model' | 'logger'>,
+  turn: Pick<StoppableCall, 'tenant' | 'turnId'>,
+  response: BackgroundResponse,
+): Promise<JsonObject | null | undefined> {
+  try {
+    return await model.cancel(response);
+  } catch (error) {
+    logger.warn('response not stopped', fieldsOf(turn, response.id, error));
+    return undefined;
+  }
+}
+
+function fieldsOf(
+  { tenant, turnId: turn }: Pick<StoppableCall, 'tenant' | 'turnId'>,
+  response: string,
+  error: unknown,
+) {
+  return { tenant, turn, response, error: messageOf(error) };
+}
+
+async function settle(
+  { store: { turns } }: Dependencies,
+  call: StoppableCall,
+  stopped: JsonObject | null,
 ): Promise<void> {
-  const stopped = await model.cancel(response);
-  if (!stopped?.['usage']) return;
+  const { tenant, turnId, callId } = call;
+  if (!stopped?.['usage']) return turns.markStopped(tenant, turnId, callId);
+  await turns.settleAbandoned(tenant, turnId, callId, usageOf(stopped, call));
+}
+
+function usageOf(stopped: JsonObject, { responseId, model: asked }: StoppableCall): CallUsage {
   const collector = replyCollector();
   collector.add({ type: 'response.cancelled', response: stopped });
-  const { usage, model: answered } = collector.result();
-  await store.turns.settleAbandoned(tenant, turnId, callId, {
-    ...usage,
-    responseId: response.id,
-    requestId: null,
-    model: answered ?? response.model,
-  });
+  const { usage, model } = collector.result();
+  return { ...usage, responseId, requestId: null, model: model ?? asked };
 }
 
 /**
- * For an attempt that was told to stop: unless the turn has ended, another one may be going on with the response. Never
- * rejects.
+ * For an attempt that was told to stop: unless the turn has ended, another one may be going on with the response, if it
+ * can know its id. Never rejects.
  */
-export async function stopIfSealed(parts: Dependencies, call: StoppableCall): Promise<void> {
-  const turn = await parts.store.turns.get(call.tenant, call.turnId).catch(() => null);
-  if (turn?.state === 'sealed') await stopResponse(parts, call);
+export async function stopUnwanted(
+  parts: Dependencies,
+  ref: StepRef,
+  { callId, id: responseId, model }: BackgroundResponse & { callId: string },
+): Promise<void> {
+  const { tenant, turnId } = ref;
+  const { turns } = parts.store;
+  const unwanted =
+    (await turns.identifyOrphan(ref, callId, responseId).catch(() => false)) ||
+    (await turns.get(tenant, turnId).catch(() => null))?.state === 'sealed';
+  if (unwanted) await stopResponse(parts, { tenant, turnId, callId, responseId, model });
 }

@@ -49,7 +49,7 @@ export interface Model {
   poll(response: BackgroundResponse, options: { signal: AbortSignal }): Promise<JsonObject | null>;
   /**
    * Tells the provider to stop, and waits at most two seconds for it. Answers the response as it was stopped; null when
-   * the provider did not say. Never rejects.
+   * the provider does not know it any more.
    */
   cancel(response: BackgroundResponse): Promise<JsonObject | null>;
 }
@@ -77,6 +77,10 @@ export class ModelError extends Error {
   readonly retryAfterMs: number | null;
   readonly status: number | null;
   readonly requestId: string | null;
+  /** The server has said that the response has failed, was cancelled or is not known: nothing is left to be stopped. */
+  readonly responseEnded: boolean;
+  /** The request has certainly reached no server. */
+  readonly unsent: boolean;
   constructor(
     kind: ModelErrorKind,
     message: string,
@@ -85,6 +89,8 @@ export class ModelError extends Error {
       retryAfterMs?: number | null;
       status?: number | null;
       requestId?: string | null;
+      responseEnded?: boolean;
+      unsent?: boolean;
       cause?: unknown;
     },
   ) {
@@ -95,5 +101,12 @@ export class ModelError extends Error {
     this.retryAfterMs = details.retryAfterMs ?? null;
     this.status = details.status ?? null;
     this.requestId = details.requestId ?? null;
+    this.responseEnded = details.responseEnded ?? false;
+    this.unsent = details.unsent ?? false;
+  }
+
+  /** The server said no instead of beginning to answer, or was never asked. */
+  get refused(): boolean {
+    return this.status !== null || this.unsent;
   }
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from '../contracts/json.ts';
 import { ModelError, type Model } from '../contracts/model.ts';
 import { classifyFailedEvent, classifyModelFailure } from './classify.ts';
 import { openStream } from './event-stream.ts';
-import { watchIdle } from './watch-idle.ts';
+import { watchIdle, type IdleWatch } from './watch-idle.ts';
 
 /** How long a provider may take to stop a response, milliseconds. */
 const CANCEL_MS = 2_000;
@@ -23,24 +23,34 @@ export function backgroundResponses(
     },
     async poll({ id }, { signal }) {
       const watch = watchIdle(signal, idleTimeoutMs);
-      try {
-        const found = responses.retrieve(id, {}, { signal: watch.signal });
-        return finished((await watch.during(found)) as unknown as JsonObject, secrets);
-      } catch (error) {
-        throw lossOf(watch.failure(null) ?? classifyModelFailure(error, { secrets }));
-      } finally {
-        watch.stop();
-      }
+      const ask = (aborted: AbortSignal) => responses.retrieve(id, {}, { signal: aborted });
+      return finished(await answerOf(ask, watch, secrets), secrets);
     },
     async cancel({ id }) {
+      const watch = watchIdle(new AbortController().signal, CANCEL_MS);
+      const ask = (aborted: AbortSignal) => responses.cancel(id, { signal: aborted });
       try {
-        const stopped = await responses.cancel(id, { signal: AbortSignal.timeout(CANCEL_MS) });
-        return stopped as unknown as JsonObject;
-      } catch {
-        return null;
+        return await answerOf(ask, watch, secrets);
+      } catch (error) {
+        if (error instanceof ModelError && error.kind === 'response_lost') return null;
+        throw error;
       }
     },
   };
+}
+
+async function answerOf(
+  ask: (signal: AbortSignal) => Promise<object>,
+  watch: IdleWatch,
+  secrets: string[],
+): Promise<JsonObject> {
+  try {
+    return (await watch.during(ask(watch.signal))) as JsonObject;
+  } catch (error) {
+    throw lossOf(watch.failure(null) ?? classifyModelFailure(error, { secrets }));
+  } finally {
+    watch.stop();
+  }
 }
 
 function finished(response: JsonObject, secrets: string[]): JsonObject | null {
@@ -53,7 +63,7 @@ function finished(response: JsonObject, secrets: string[]): JsonObject | null {
   if (failure) throw failure;
   if (status !== 'cancelled') return null;
   const message = 'The response was cancelled at the provider.';
-  throw new ModelError('server_error', message, { retryable: true });
+  throw new ModelError('server_error', message, { retryable: true, responseEnded: true });
 }
 
 async function tellingLoss<T>(answer: Promise<T>): Promise<T> {
@@ -68,5 +78,6 @@ async function tellingLoss<T>(answer: Promise<T>): Promise<T> {
 function lossOf(error: ModelError): ModelError {
   if (error.status !== 404) return error;
   const { status, requestId } = error;
-  return new ModelError('response_lost', error.message, { retryable: true, status, requestId });
+  const details = { retryable: true, responseEnded: true, status, requestId };
+  return new ModelError('response_lost', error.message, details);
 }

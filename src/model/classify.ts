@@ -2,6 +2,7 @@ import { APIConnectionError, APIConnectionTimeoutError, APIError, APIUserAbortEr
 import type { JsonObject } from '../contracts/json.ts';
 import type { ModelErrorKind, ModelEvent } from '../contracts/model.ts';
 import { ModelError } from '../contracts/model.ts';
+import { wasNotConnected } from './unsent.ts';
 
 interface Verdict {
   kind: ModelErrorKind;
@@ -50,7 +51,9 @@ const TIMEOUT_CODES = new Set([
 export function classifyModelFailure(error: unknown, context: FailureContext = {}): ModelError {
   if (error instanceof ModelError) return error;
   if (isAnswered(error)) return fromApiError(error, context);
-  return modelError(transportVerdict(error), describeTransport(error), context);
+  const verdict = transportVerdict(error);
+  const unsent = verdict.kind === 'invalid_request' || wasNotConnected(rootCause(error));
+  return modelError(verdict, describeTransport(error), { ...context, unsent });
 }
 
 /** The failure that an `error` or `response.failed` event reports; null for every other event. */
@@ -60,7 +63,10 @@ export function classifyFailedEvent(event: ModelEvent, context: FailureContext):
   const code = text(report['code']);
   const message = text(report['message']) ?? 'no message';
   const verdict = codeVerdict(code, text(report['type'])) ?? retry('server_error');
-  return modelError(verdict, `The model call failed (${code ?? 'no code'}): ${message}`, context);
+  return modelError(verdict, `The model call failed (${code ?? 'no code'}): ${message}`, {
+    ...context,
+    responseEnded: event.type === 'response.failed',
+  });
 }
 
 function failureReport(event: ModelEvent): JsonObject | null {
@@ -158,7 +164,12 @@ function describeTransport(error: unknown): string {
 function modelError(
   verdict: Verdict,
   message: string,
-  context: FailureContext & { status?: number | null; retryAfterMs?: number | null },
+  context: FailureContext & {
+    status?: number | null;
+    retryAfterMs?: number | null;
+    responseEnded?: boolean;
+    unsent?: boolean;
+  },
 ): ModelError {
   // No cause: causes end up in logs and workflow histories, with whatever the server echoed of the request.
   return new ModelError(verdict.kind, sentence(redact(message, context.secrets ?? [])), {
@@ -166,6 +177,8 @@ function modelError(
     retryAfterMs: context.retryAfterMs ?? null,
     status: context.status ?? null,
     requestId: context.requestId ?? null,
+    responseEnded: context.responseEnded ?? false,
+    unsent: context.unsent ?? false,
   });
 }
 

@@ -33,6 +33,9 @@ export interface CallRow {
 /** A token of running text is about four characters; only used for calls whose real usage never arrived. */
 const CHARACTERS_PER_TOKEN = 4;
 
+/** Whoever has given a response up tells its provider at once; a sweep, where nothing came of that. */
+export const STOP_SOON = "now() + interval '5 seconds'";
+
 /**
  * The intent of a step's first call, in one statement, under the step's lock. Answers null, and has changed nothing,
  * when there was a call before or the attempt does not hold the step.
@@ -111,12 +114,14 @@ export async function abandonCalls(
 
 async function abandonCall(tx: Queryable, turnId: string, call: CallRow): Promise<AbandonedCall> {
   const events = await readCallEvents(tx, turnId, call);
-  const responseId = responseIdOf(events);
-  await tx.query(
-    "UPDATE turnkeeper.model_calls SET state = 'abandoned', response_id = $2, output_tokens = $3 WHERE id = $1",
-    [call.id, responseId, outputTokens(events)],
-  );
+  const responseId = responseIdOf(events) ?? call.response_id;
   const { id: callId, model, background } = call;
+  const runs = background && responseId !== null;
+  await tx.query(
+    `UPDATE turnkeeper.model_calls SET state = 'abandoned', response_id = $2, output_tokens = $3,
+       stop_at = CASE WHEN $4 THEN ${STOP_SOON} END WHERE id = $1`,
+    [callId, responseId, outputTokens(events), runs],
+  );
   return { callId, model, background, responseId };
 }
 
@@ -188,26 +193,10 @@ export async function completeCall(
   );
 }
 
-/** A call that was abandoned stays so, but what it cost is no estimate any more. */
-export async function settleAbandoned(
-  db: Queryable,
-  tenant: string,
-  turnId: string,
-  callId: string,
-  usage: CallUsage,
-): Promise<void> {
-  await db.query(
-    `UPDATE turnkeeper.model_calls SET ${REAL_USAGE}
-     WHERE turn_id = $1 AND id = $2 AND state = 'abandoned'
-       AND EXISTS (SELECT 1 FROM turnkeeper.turns WHERE id = $1 AND tenant = $10)`,
-    [turnId, callId, ...realUsage(usage), tenant],
-  );
-}
-
-const REAL_USAGE = `estimated = false, response_id = $3, request_id = $4,
+export const REAL_USAGE = `estimated = false, response_id = $3, request_id = $4,
        model = $5, input_tokens = $6, cached_tokens = $7, output_tokens = $8, reasoning_tokens = $9`;
 
-function realUsage(usage: CallUsage): unknown[] {
+export function realUsage(usage: CallUsage): unknown[] {
   return [
     usage.responseId,
     usage.requestId,

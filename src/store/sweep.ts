@@ -3,6 +3,7 @@ import type { TurnInput } from '../contracts/turn.ts';
 import type { Database } from './database.ts';
 import { foldEvents } from './folding.ts';
 import { unreadTurns } from './readers.ts';
+import { unstoppedCalls } from './stopped-calls.ts';
 import { OUTGROWN } from './summaries.ts';
 
 /** What the worker looks for, over all tenants: nobody else may come by. */
@@ -58,6 +59,7 @@ export function sweepQueries(db: Database): Sweep {
         [olderThanMs, limit],
       ),
     unreadTurns: (limit) => unreadTurns(db, limit),
+    unstoppedCalls: (everyMs, limit) => unstoppedCalls(db, everyMs, limit),
     foldEvents: (olderThanMs, limit) => db.transaction((tx) => foldEvents(tx, olderThanMs, limit)),
   };
 }

@@ -3,10 +3,10 @@ import { acceptTurn } from './accept.ts';
 import { findConversation } from './conversations.ts';
 import type { Database, Queryable } from './database.ts';
 import { readSteps } from './ledger.ts';
-import { settleAbandoned } from './model-calls.ts';
 import { readPage } from './pages.ts';
 import { readSources } from './passages.ts';
 import { sealTurn } from './seal.ts';
+import { identifyOrphan, markStopped, settleAbandoned } from './stopped-calls.ts';
 import { findTurn, toTurn, type TurnRow } from './turn-rows.ts';
 import { readUsage } from './usage.ts';
 
@@ -39,6 +39,8 @@ export function turnStore(db: Database): TurnStore {
     usage: (tenant, turnId) => ofTurn(db, tenant, turnId, () => readUsage(db, turnId)),
     sources: (tenant, turnId) => ofTurn(db, tenant, turnId, () => readSources(db, turnId)),
     settleAbandoned: (...call) => settleAbandoned(db, ...call),
+    markStopped: (...call) => markStopped(db, ...call),
+    identifyOrphan: (...call) => identifyOrphan(db, ...call),
     seal: (tenant, turnId, ending) => db.transaction((tx) => sealTurn(tx, tenant, turnId, ending)),
   };
 }

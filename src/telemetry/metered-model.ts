@@ -1,6 +1,6 @@
 import type { Json } from '../contracts/json.ts';
 import { ModelError, type Model, type ModelEvent, type ModelStream } from '../contracts/model.ts';
-import { replyCollector, responseIdOf } from '../conversation/collect.ts';
+import { endOf, replyCollector, responseIdOf } from '../conversation/collect.ts';
 import { costOf } from '../conversation/pricing.ts';
 import type { Metrics } from './metrics.ts';
 
@@ -32,8 +32,15 @@ export function meteredModel(
       if (finished) countEnd(String(finished['status']), finished, metrics, call);
       return finished;
     },
-    // Possibly told twice: what it says is in the turn's usage alone.
-    cancel: (response) => model.cancel(response),
+    async cancel(response) {
+      try {
+        // Possibly told twice: what it says is in the turn's usage alone.
+        return await model.cancel(response);
+      } catch (error) {
+        metrics.failedStops.inc({ model: labelOf(response.model) });
+        throw error;
+      }
+    },
   };
 }
 
@@ -73,8 +80,8 @@ async function* meteredEvents(
   try {
     for await (const event of events) {
       call.findable ||= responseIdOf([event]) !== null;
-      const end = ENDS[event.type];
-      if (end !== undefined) {
+      const end = endOf(event);
+      if (end !== null) {
         isOver = true;
         countEnd(end, event['response'], metrics, call);
       }
@@ -89,20 +96,15 @@ async function* meteredEvents(
   }
 }
 
-const ENDS: Partial<Record<string, string>> = {
-  'response.completed': 'completed',
-  'response.incomplete': 'incomplete',
-};
-
 function countFailure(error: unknown, metrics: Metrics, { label: model, findable }: Call): void {
   const failure = error instanceof ModelError ? error : null;
   metrics.modelCalls.inc({ model, outcome: failure?.kind ?? 'aborted' });
   if (!findable && failure && mayRun(failure)) metrics.orphans.inc({ model });
 }
 
-/** The create was neither refused nor, as far as we know, lost on its way; one told to stop is counted by the store. */
-function mayRun({ kind, status }: ModelError): boolean {
-  return status === null && kind !== 'connection' && kind !== 'aborted';
+/** The create was neither refused nor kept from being sent; one told to stop is counted by the store. */
+function mayRun({ kind, refused }: ModelError): boolean {
+  return !refused && kind !== 'aborted';
 }
 
 function countEnd(outcome: string, response: Json | undefined, metrics: Metrics, call: Call): void {

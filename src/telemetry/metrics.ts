@@ -99,6 +99,11 @@ function modelMetrics(registry: Registry) {
       'Background creates that may be running at the provider under an id that nobody stored.',
       ['model'],
     ),
+    failedStops: counter(
+      'failed_stops',
+      'Requests to stop a background response that its provider did not take: it is told again for a day.',
+      ['model'],
+    ),
     fallbacks: counter('fallbacks', 'Steps that stood in for a model that failed for good.', [
       'to',
     ]),

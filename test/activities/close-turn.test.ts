@@ -17,11 +17,14 @@ const SEALED: Sealed = {
   summarize: null,
 };
 
+const RUNNING = { callId: 'call', model: 'small', background: true, responseId: 'resp_1' };
+
 function close(sealed: Sealed | null, ending: Ending = { status: 'completed' }) {
   const turns = {
     seal: vi.fn<TurnStore['seal']>(async () => sealed),
     markStarted: vi.fn<TurnStore['markStarted']>(async () => undefined),
     settleAbandoned: vi.fn<TurnStore['settleAbandoned']>(async () => undefined),
+    markStopped: vi.fn<TurnStore['markStopped']>(async () => undefined),
   };
   const starter = { startTurn: vi.fn<TurnStarter['startTurn']>(async () => undefined) };
   const logger = { ...silent, info: vi.fn(), warn: vi.fn() };
@@ -105,13 +108,12 @@ describe('closing a turn', () => {
   });
 
   it('stops what the provider goes on generating, and counts it as the provider does', async () => {
-    const call = { callId: 'call', model: 'small', background: true, responseId: 'resp_1' };
     const { outcome, model, turns } = close({
       ...SEALED,
       abandonedCalls: [
-        call,
-        { ...call, responseId: null },
-        { ...call, background: false, responseId: 'resp_2' },
+        RUNNING,
+        { ...RUNNING, responseId: null },
+        { ...RUNNING, background: false, responseId: 'resp_2' },
       ],
     });
     const usage = { input_tokens: 40, output_tokens: 9 };
@@ -125,10 +127,29 @@ describe('closing a turn', () => {
   });
 
   it('counts nothing when the provider does not say what a stopped response has cost', async () => {
-    const call = { callId: 'call', model: 'small', background: true, responseId: 'resp_1' };
-    const { outcome, model, turns } = close({ ...SEALED, abandonedCalls: [call] });
+    const { outcome, model, turns } = close({ ...SEALED, abandonedCalls: [RUNNING] });
     await outcome;
     expect(model.cancel).toHaveBeenCalledOnce();
     expect(turns.settleAbandoned).not.toHaveBeenCalled();
+    expect(turns.markStopped.mock.calls).toEqual([[TURN.tenant, TURN.turnId, 'call']]);
+  });
+
+  it('says so when the provider could not be told, and leaves it to the sweep', async () => {
+    const { outcome, model, turns, logger } = close({ ...SEALED, abandonedCalls: [RUNNING] });
+    model.cancel.mockRejectedValueOnce(new Error('The model server answered 500.'));
+    expect(await outcome).toMatchObject({ status: 'completed' });
+    const { tenant, turnId: turn } = TURN;
+    const fields = { tenant, turn, response: 'resp_1', error: 'The model server answered 500.' };
+    expect(logger.warn.mock.calls).toEqual([['response not stopped', fields]]);
+    expect(turns.settleAbandoned).not.toHaveBeenCalled();
+    expect(turns.markStopped).not.toHaveBeenCalled();
+  });
+
+  it('tells the provider though Temporal does not take the next turn', async () => {
+    const next = { tenant: TURN.tenant, turnId: 'turn-2' } as TurnInput;
+    const { outcome, model, starter } = close({ ...SEALED, next, abandonedCalls: [RUNNING] });
+    starter.startTurn.mockRejectedValueOnce(new Error('Temporal is away.'));
+    expect(await outcome).toBeInstanceOf(Error);
+    expect(model.cancel).toHaveBeenCalledWith({ id: 'resp_1', model: 'small' });
   });
 });

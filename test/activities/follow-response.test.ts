@@ -2,7 +2,12 @@ import { describe, expect, it, vi } from 'vitest';
 import { createRespond } from '../../src/activities/respond.ts';
 import type { Item, JsonObject } from '../../src/contracts/json.ts';
 import { ModelError, type ModelErrorKind, type ModelEvent } from '../../src/contracts/model.ts';
-import { StepRefused, type RunningCall, type Turn } from '../../src/contracts/store.ts';
+import {
+  StepRefused,
+  type RunningCall,
+  type Turn,
+  type TurnStore,
+} from '../../src/contracts/store.ts';
 import {
   appender,
   attemptOf,
@@ -45,8 +50,13 @@ const RUNNING: RunningCall = {
   failedCalls: 0,
 };
 
-function failure(kind: ModelErrorKind, status: number | null = null): ModelError {
-  return new ModelError(kind, 'It failed.', { retryable: kind !== 'invalid_request', status });
+const REFUSALS: ModelErrorKind[] = ['invalid_request', 'authentication'];
+
+function failure(
+  kind: ModelErrorKind,
+  details: { status?: number; responseEnded?: boolean } = {},
+): ModelError {
+  return new ModelError(kind, 'It failed.', { retryable: !REFUSALS.includes(kind), ...details });
 }
 
 /** What one connection says: its events, and then how it breaks, where it does. */
@@ -65,10 +75,13 @@ interface Setup {
   connections?: Connection[];
   polls?: (JsonObject | null | ModelError)[];
   turnState?: Turn['state'];
+  /** Its id was learnt too late for the store to take it as an event. */
+  orphan?: boolean;
 }
 
 /** One attempt at a call in the background, without waiting between connections. */
-function respond({ running, connections = [], polls = [], turnState = 'started' }: Setup) {
+function respond(setup: Setup) {
+  const { running, connections = [], polls = [], turnState = 'started', orphan = false } = setup;
   const steps = stepStore({ state: 'open', earlierAttempts: 1, ...(running && { running }) });
   steps.loadContext.mockResolvedValue(context({ generation: 'background' }));
   const events = appender();
@@ -78,7 +91,12 @@ function respond({ running, connections = [], polls = [], turnState = 'started' 
     if (answer instanceof ModelError) throw answer;
     return answer;
   });
-  const turns = { get: async () => ({ state: turnState }), settleAbandoned: vi.fn() };
+  const turns = {
+    get: async () => ({ state: turnState }),
+    settleAbandoned: vi.fn(),
+    markStopped: vi.fn(),
+    identifyOrphan: vi.fn<TurnStore['identifyOrphan']>(async () => orphan),
+  };
   const environment = attemptOf();
   const parts = { ...ports({ steps, appender: events, model }) };
   Object.assign(parts.store, { turns });
@@ -161,8 +179,8 @@ describe('a response in the background', () => {
   });
 
   it.each([
-    ['has failed', failure('server_error')],
-    ['is lost', failure('response_lost', 404)],
+    ['has failed', failure('server_error', { responseEnded: true })],
+    ['is lost', failure('response_lost', { responseEnded: true })],
   ])('that %s is not gone on with', async (_what, error) => {
     const { reply, model, steps } = respond({ running: RUNNING, connections: [[error]] });
     expect(await reply).toMatchObject({ type: 'model_retry' });
@@ -171,10 +189,29 @@ describe('a response in the background', () => {
     expect(steps.recordFailedCall.mock.lastCall?.[2]).toMatchObject({ error: error.kind });
   });
 
+  it('whose stream tells of an error is asked after: no other is made while it goes on', async () => {
+    const { reply, model, steps } = respond({
+      running: RUNNING,
+      connections: [[failure('server_error')]],
+      polls: [null, FINISHED],
+    });
+    expect(await reply).toEqual(ANSWER);
+    expect(model.resume).toHaveBeenCalledOnce();
+    expect(steps.recordFailedCall).not.toHaveBeenCalled();
+    expect(model.cancel).not.toHaveBeenCalled();
+  });
+
+  it('that cannot be read any more is stopped', async () => {
+    const refused = failure('authentication', { status: 401 });
+    const { reply, model } = respond({ running: RUNNING, connections: [[refused]] });
+    expect(await reply).toMatchObject({ type: 'model_failed' });
+    expect(model.cancel).toHaveBeenCalledWith(RESPONSE);
+  });
+
   it('that is too old to be streamed is asked after until it has finished', async () => {
     const { reply, events, settled } = respond({
       running: RUNNING,
-      connections: [[failure('invalid_request', 400)]],
+      connections: [[failure('invalid_request', { status: 400 })]],
       polls: [null, failure('connection'), FINISHED],
     });
     expect(await reply).toEqual(ANSWER);
@@ -188,7 +225,7 @@ describe('a response in the background', () => {
   it('that says something else than was shown takes that back as it is stored', async () => {
     const { reply, settled } = respond({
       running: { ...RUNNING, events: [CREATED, delta('Voles', 1)] },
-      connections: [[failure('invalid_request', 400)]],
+      connections: [[failure('invalid_request', { status: 400 })]],
       polls: [FINISHED],
     });
     expect(await reply).toEqual(ANSWER);
@@ -209,18 +246,19 @@ describe('a response in the background', () => {
   });
 
   it.each([
-    ['sealed', 1],
-    ['started', 0],
-  ] as const)(
-    'of a turn that is %s when the step is lost is stopped %i times',
-    async (state, times) => {
-      const connections = [[CREATED, delta('Dams', 1), END]];
-      const { reply, events, model } = respond({ turnState: state, connections });
-      events.flush.mockImplementationOnce(async () => {
-        events.lose(new StepRefused('step_fenced', 'Lost.'));
-      });
-      expect(await reply).toMatchObject({ type: 'step_fenced' });
-      expect(model.cancel).toHaveBeenCalledTimes(times);
-    },
-  );
+    ['whose turn is sealed when the step is lost is stopped', 'sealed', false, 1],
+    ['that another attempt may have gone on with is left alone', 'started', false, 0],
+    ['that nobody else can know of is stopped, also under a turn that goes on', 'started', true, 1],
+  ] as const)('%s', async (_, turnState, orphan, times) => {
+    const connections = [[CREATED, delta('Dams', 1), END]];
+    const { reply, events, model, turns } = respond({ turnState, orphan, connections });
+    events.flush.mockImplementationOnce(async () => {
+      events.lose(new StepRefused('step_fenced', 'Lost.'));
+    });
+    expect(await reply).toMatchObject({ type: 'step_fenced' });
+    const [ref, ...noted] = turns.identifyOrphan.mock.lastCall ?? [];
+    expect([ref?.step, ...noted]).toEqual(['respond:1', 'call', 'resp_1']);
+    expect(model.cancel).toHaveBeenCalledTimes(times);
+    expect(turns.markStopped).toHaveBeenCalledTimes(times);
+  });
 });

@@ -76,6 +76,19 @@ describe('a failed model call', () => {
     expect(steps.settleFailure).not.toHaveBeenCalled();
   });
 
+  it.each([
+    ['was refused by the server', { status: 429 }, true],
+    ['was never sent', { unsent: true }, true],
+    ['may have been taken before the connection broke', {}, false],
+  ])('that %s counts accordingly', async (_, details, refused) => {
+    const steps = stepStore();
+    await conclude(
+      new ModelError('connection', 'It broke.', { retryable: true, ...details }),
+      steps,
+    );
+    expect(steps.recordFailedCall.mock.lastCall?.[2]).toMatchObject({ refused });
+  });
+
   it('ends its step when it is for good', async () => {
     const steps = stepStore();
     const thrown = await conclude(failure({ retryable: false }), steps);

@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { isTooOld, Patience } from '../../src/activities/patience.ts';
+import { endsStreaming, mayRunStill, Patience } from '../../src/activities/patience.ts';
 import { ModelError, type ModelErrorKind } from '../../src/contracts/model.ts';
 
-function failure(
-  kind: ModelErrorKind,
-  { status = null, retryable = true, retryAfterMs = null }: Partial<ModelError> = {},
-): ModelError {
-  return new ModelError(kind, 'It failed.', { retryable, status, retryAfterMs });
+function failure(kind: ModelErrorKind, details: Partial<ModelError> = {}): ModelError {
+  return new ModelError(kind, 'It failed.', { retryable: true, ...details });
 }
 
 /** The pauses until it is over. */
@@ -48,8 +45,9 @@ describe('patience with a response in the background', () => {
   it.each([
     ['the server refused for now', failure('server_error', { status: 503 }), true],
     ['the stream made no sense', failure('protocol'), true],
-    ['the response itself failed', failure('server_error'), false],
-    ['the response is lost', failure('response_lost', { status: 404 }), false],
+    ['the stream told of an error', failure('server_error'), true],
+    ['the response itself failed', failure('server_error', { responseEnded: true }), false],
+    ['the response is lost', failure('response_lost', { responseEnded: true }), false],
     ['the key is wrong', failure('authentication', { status: 401, retryable: false }), false],
     ['it was told to stop', failure('aborted', { retryable: false }), false],
     ['it is no failure of a model', new Error('What?'), false],
@@ -57,8 +55,22 @@ describe('patience with a response in the background', () => {
     expect(new Patience().after(error) !== null).toBe(isHad);
   });
 
-  it('is needed for asking where a stream is refused', () => {
-    expect(isTooOld(failure('invalid_request', { status: 400, retryable: false }))).toBe(true);
-    expect(isTooOld(failure('server_error', { status: 500 }))).toBe(false);
+  it.each([
+    ['a stream is refused', failure('invalid_request', { status: 400, retryable: false }), true],
+    ['the stream told of an error', failure('rate_limited'), true],
+    ['the server failed', failure('server_error', { status: 500 }), false],
+    ['the connection broke', failure('connection'), false],
+    ['the response itself failed', failure('server_error', { responseEnded: true }), false],
+  ])('goes with asking instead of streaming where %s: %s', (_why, error, asks) => {
+    expect(endsStreaming(error)).toBe(asks);
+  });
+
+  it.each([
+    ['its key was refused', failure('authentication', { status: 401, retryable: false }), true],
+    ['nothing was heard of it', failure('timeout'), true],
+    ['it failed', failure('server_error', { responseEnded: true }), false],
+    ['this attempt is over', failure('aborted', { retryable: false }), false],
+  ])('leaves a response to be stopped where %s: %s', (_why, error, isRunning) => {
+    expect(mayRunStill(error)).toBe(isRunning);
   });
 });

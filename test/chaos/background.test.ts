@@ -124,6 +124,40 @@ describe('an answer that is generated in the background', { timeout: 120_000 }, 
     workers.keep(worker);
   });
 
+  it('is stopped when its workflow was terminated, and a client has ended the turn', async () => {
+    const worker = await workers.next();
+    const { talk, turn } = await speaking(heldAnswer(TEXT));
+    await world().temporal.workflow.getHandle(turn.id).terminate('by an operator');
+    // Its attempt has given up, and left it to whoever goes on.
+    await vi.waitFor(async () => {
+      expect(await createsOf(world())).toMatchObject([{ aborted: true }]);
+    }, SOON);
+    expect(await cancels()).toEqual([]);
+    expect(await resultOf(world(), turn)).toMatchObject({ reason: 'workflow_lost' });
+    await expectStopped(turn);
+    await expectNextTurn(world(), talk);
+    workers.keep(worker);
+  });
+
+  it('is stopped when the worker that ended the turn was killed before it told the provider', async () => {
+    const listener = await workers.next();
+    const { talk, turn } = await speaking(heldAnswer(TEXT));
+    listener.kill('SIGKILL');
+    await listener.exited;
+    const cancelling = world().turnkeeper.turns.cancel(turn.id);
+    const sealer = await world().startWorker({ hangAt: 'closeTurn: sealed' });
+    await sealer.reached;
+    sealer.kill('SIGKILL');
+    await sealer.exited;
+    await cancelling;
+    expect(await world().turnkeeper.turns.get(turn.id)).toMatchObject({ status: 'cancelled' });
+    expect(await cancels()).toEqual([]);
+    const worker = await workers.next();
+    await expectStopped(turn);
+    await expectNextTurn(world(), talk);
+    workers.keep(worker);
+  });
+
   it('is stopped by its worker when somebody else has ended the turn', async () => {
     const worker = await workers.next();
     const { talk, turn } = await speaking(heldAnswer(TEXT));

@@ -21,6 +21,8 @@ import { useWorld } from '../support/use-world.ts';
 import type { TestWorker } from '../support/world.ts';
 
 const TEXT = 'Beavers build dams and lodges out of branches.';
+/** What is promised for a machine that is not loaded; here it takes a fraction of that. */
+const CANCEL_MS = 2_000;
 
 const world = useWorld();
 let worker: TestWorker;
@@ -37,6 +39,16 @@ async function cancelWatcher(): Promise<{ client: Turnkeeper; taken: Promise<voi
     starter: { ...starter, cancel: (id) => starter.cancel(id).then(tell) },
   }));
   return { client, taken };
+}
+
+/** When the provider heard that nobody wants the answer: by a request, or as its connection was closed. */
+function stoppedAt(generation: 'foreground' | 'background'): Promise<number> {
+  return vi.waitFor(async () => {
+    const [create, ...others] = await world().offline.journal();
+    const cancel = others.find(({ path }) => path.endsWith('/cancel'));
+    expect(generation === 'background' ? cancel : create?.aborted).toBeTruthy();
+    return cancel?.at ?? Date.now();
+  }, SOON);
 }
 
 describe('cancelling a turn', { timeout: 120_000 }, () => {
@@ -64,6 +76,32 @@ describe('cancelling a turn', { timeout: 120_000 }, () => {
     }, SOON);
     await expectNextTurn(world(), talk);
   });
+
+  it.each(['foreground', 'background'] as const)(
+    'reaches the provider, seals what was shown and settles what it cost within two seconds, in the %s',
+    async (generation) => {
+      const talk = await newTalk(world(), { generation });
+      await world().offline.script([heldAnswer(TEXT)]);
+      const turn = await say(world(), talk);
+      await untilShown(world(), turn);
+      const { turns } = world().turnkeeper;
+
+      const askedAt = Date.now();
+      const sealed = turns.cancel(turn.id).then(() => Date.now());
+      const settled = vi.waitFor(async () => {
+        const { calls } = await turns.usage(turn.id);
+        expect(calls).toMatchObject([
+          { state: 'abandoned', estimated: generation === 'foreground' },
+        ]);
+        return Date.now();
+      }, SOON);
+      for (const at of await Promise.all([stoppedAt(generation), sealed, settled]))
+        expect(at - askedAt).toBeLessThan(CANCEL_MS);
+      const { output } = await resultOf(world(), turn);
+      expect(output).toMatchObject([{ type: 'message', status: 'incomplete' }]);
+      await expectNextTurn(world(), talk);
+    },
+  );
 
   it('while a tool runs stops the tool and tells the model that its outcome is unknown', async () => {
     const talk = await newTalk(world(), { tools: ['linger'] });

@@ -135,6 +135,32 @@ describe('an attempt that was given up and comes back', { timeout: 180_000 }, ()
     workers.keep(successor);
   });
 
+  it('stops a response in the background whose id it alone knows', async () => {
+    const talk = await newTalk(world(), { generation: 'background' });
+    await world().offline.script([heldAnswer(STALE), heldAnswer(ANSWER)]);
+    const zombie = await workers.next();
+    const reached = zombie.hangAt('respond: after the create');
+    const turn = await say(world(), talk);
+    await reached;
+    zombie.pause();
+    const successor = await workers.next();
+    await untilShown(world(), turn);
+
+    zombie.wake();
+    const [first] = await createsOf(world());
+    const path = `/v1/responses/${String(first?.responseId)}/cancel`;
+    await vi.waitFor(async () => {
+      const paths = (await world().offline.journal()).map((entry) => entry.path);
+      expect(paths.filter((asked) => asked.endsWith('/cancel'))).toEqual([path]);
+    }, SOON);
+    await world().offline.release();
+    await expectFreshAnswer(turn);
+    const { calls } = await world().turnkeeper.turns.usage(turn.id);
+    expect(calls[0]).toMatchObject({ responseId: first?.responseId, estimated: false });
+    await expectNextTurn(world(), talk);
+    workers.keep(successor);
+  });
+
   it('adds none of the tokens it still has', async () => {
     const talk = await newTalk(world());
     await world().offline.script([ENDLESS, heldAnswer(ANSWER)]);

@@ -117,6 +117,18 @@ describe('a response in the background', () => {
     expect(await newModel().cancel(response)).toMatchObject(stopped);
   });
 
+  it.each([
+    [401, 'authentication'],
+    [500, 'server_error'],
+  ])('that cannot be stopped, as its server answers %i, says so', async (status, kind) => {
+    const server = createServer((_, answer) => answer.writeHead(status).end('{}'));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const baseUrl = `http://127.0.0.1:${String((server.address() as AddressInfo).port)}/v1`;
+    await expect(newModel({ baseUrl }).cancel(NOWHERE)).rejects.toMatchObject({ status, kind });
+    server.closeAllConnections();
+    server.close();
+  });
+
   it('of a server that does not answer is let go of: by the caller, or after a while', async () => {
     const server = createServer(() => undefined).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -125,7 +137,7 @@ describe('a response in the background', () => {
     const silence = { kind: 'timeout', retryable: true };
     await expect(model.resume(NOWHERE, { after: 1, signal })).rejects.toMatchObject(silence);
     await expect(model.poll(NOWHERE, { signal })).rejects.toMatchObject(silence);
-    expect(await model.cancel(NOWHERE)).toBeNull();
+    await expect(model.cancel(NOWHERE)).rejects.toMatchObject(silence);
     const given = AbortSignal.abort();
     await expect(model.poll(NOWHERE, { signal: given })).rejects.toMatchObject({ kind: 'aborted' });
     server.closeAllConnections();

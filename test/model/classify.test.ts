@@ -62,6 +62,22 @@ describe('classifying a failed model call', () => {
     expect(classifyModelFailure(error)).toMatchObject({ kind, retryable });
   });
 
+  it.each([
+    [withCause('fetch failed', { code: 'ECONNREFUSED', syscall: 'connect' }), true],
+    [withCause('fetch failed', { code: 'ENOTFOUND', syscall: 'getaddrinfo' }), true],
+    [withCause('fetch failed', { code: 'ECONNRESET', syscall: 'connect' }), true],
+    [withCause('fetch failed', { code: 'UND_ERR_CONNECT_TIMEOUT' }), true],
+    [withCause('fetch failed', { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' }), true],
+    [new TypeError('fetch failed', { cause: new AggregateError([new Error('inner')]) }), true],
+    [new TypeError('x is not a function'), true],
+    [withCause('fetch failed', { code: 'ECONNRESET', syscall: 'read' }), false],
+    [withCause('fetch failed', { code: 'UND_ERR_SOCKET' }), false],
+    [withCause('fetch failed', { code: 'UND_ERR_HEADERS_TIMEOUT' }), false],
+    [new APIConnectionTimeoutError(), false],
+  ])('tells of %s (%#) whether the request was certainly not sent: %s', (error, unsent) => {
+    expect(classifyModelFailure(error).unsent).toBe(unsent);
+  });
+
   it('writes messages as sentences', () => {
     expect(classifyModelFailure(answered(400, { message: 'Bad temperature' })).message).toBe(
       'The model server answered 400: Bad temperature.',

@@ -301,8 +301,18 @@ describe('a model call that fails', () => {
       },
     );
     const { error } = await run(newModel({ baseUrl: closed }));
-    expect(error).toMatchObject({ kind: 'connection', retryable: true });
+    expect(error).toMatchObject({ kind: 'connection', retryable: true, unsent: true });
     expect(error?.message).toContain('ECONNREFUSED');
+  });
+
+  it('by a server that hangs up before it answers may have been taken all the same', async () => {
+    await withServer(
+      (request) => request.socket.destroy(),
+      async (baseUrl) => {
+        const { error } = await run(newModel({ baseUrl }));
+        expect(error).toMatchObject({ kind: 'connection', unsent: false, refused: false });
+      },
+    );
   });
 
   it('by a stream that ends without a terminal event is a protocol failure', async () => {

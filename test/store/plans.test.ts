@@ -149,6 +149,7 @@ async function listEverything(store: Store, tenant: string, conversationId: stri
   await store.sweep.unstartedTurns(0, 10);
   await store.sweep.overdueTurns(0, 10);
   await store.sweep.unreadTurns(10);
+  await store.sweep.unstoppedCalls(0, 10);
   await store.sweep.foldEvents(0, 10);
   await store.sweep.openCompensations({ olderThanMs: 0, everyMs: 0 }, 10);
 }

@@ -135,14 +135,30 @@ describe('a metered model', () => {
   it.each([
     ['timeout', 'without having said its id', [], 1],
     ['timeout', 'behind its id', [CREATED], 0],
-    ['connection', 'before it got there', [], 0],
+    ['connection', 'after it may have been sent', [], 1],
+    ['connection', 'before it was sent', [], 0],
     ['aborted', 'as it was told', [], 0],
-  ] as const)('counts a background create that ends by %s %s', async (kind, _, said, orphans) => {
-    const failure = new ModelError(kind, 'It failed.', { retryable: true });
-    const { metrics, model } = modelOf([...said], failure);
-    await expect(readAll(model, { ...REQUEST, background: true })).rejects.toBe(failure);
-    const counted = await seriesOf(metrics, 'turnkeeper_model_orphans');
-    expect(Object.values(counted).reduce((sum, count) => sum + count, 0)).toBe(orphans);
+  ] as const)(
+    'counts a background create that ends by %s %s',
+    async (kind, when, said, orphans) => {
+      const unsent = when === 'before it was sent';
+      const failure = new ModelError(kind, 'It failed.', { retryable: true, unsent });
+      const { metrics, model } = modelOf([...said], failure);
+      await expect(readAll(model, { ...REQUEST, background: true })).rejects.toBe(failure);
+      const counted = await seriesOf(metrics, 'turnkeeper_model_orphans');
+      expect(Object.values(counted).reduce((sum, count) => sum + count, 0)).toBe(orphans);
+    },
+  );
+
+  it('counts responses that could not be stopped', async () => {
+    const { metrics, model } = modelOf([]);
+    const failure = new ModelError('timeout', 'Nothing came.', { retryable: true });
+    const failing = { ...model, cancel: () => Promise.reject(failure) };
+    const metered = meteredModel(failing, metrics, modelLabels());
+    await expect(metered.cancel({ id: 'resp_1', model: 'o1' })).rejects.toBe(failure);
+    expect(await seriesOf(metrics, 'turnkeeper_model_failed_stops')).toEqual({
+      'turnkeeper_model_failed_stops_total{model="o1"}': 1,
+    });
   });
 
   it('is not upset by numbers that cannot be', async () => {

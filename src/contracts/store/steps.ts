@@ -112,7 +112,7 @@ export interface SettleTool {
 export interface FailedModelCall {
   requestId: string | null;
   error: string;
-  /** The server refused it, or it never got there: unless something was shown, it cost nothing. */
+  /** The server refused it, or it was certainly never sent: unless something was shown, it cost nothing. */
   refused: boolean;
 }
 

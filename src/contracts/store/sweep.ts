@@ -1,3 +1,4 @@
+import type { StoppableCall } from './turns.ts';
 import type { CompensateInput, IngestInput, SummarizeInput, TurnInput } from '../turn.ts';
 
 interface SweepAge {
@@ -28,6 +29,11 @@ export interface Sweep {
    * were found, so that they end with the reason `reader_gone`.
    */
   unreadTurns(limit: number): Promise<UnreadTurn[]>;
+  /**
+   * Responses that nobody waits for, some seconds old, whose provider has not been told to stop them. Each is handed out
+   * at most once in `everyMs`, whoever asks, then after pauses that double; for about a day.
+   */
+  unstoppedCalls(everyMs: number, limit: number): Promise<StoppableCall[]>;
   /** Folds the deltas of turns sealed at least `olderThanMs` ago; answers how many turns. */
   foldEvents(olderThanMs: number, limit: number): Promise<number>;
 }

@@ -10,6 +10,7 @@ import type {
   TurnInput,
 } from '../turn.ts';
 import type { Page, PageRequest, RequestKey } from './pages.ts';
+import type { StepRef } from './step-ref.ts';
 import type { CallUsage } from './steps.ts';
 
 export type TurnState = 'queued' | 'accepted' | 'started' | 'sealed';
@@ -135,6 +136,16 @@ export interface AbandonedCall {
   responseId: string | null;
 }
 
+/** A background response that nobody waits for any more. */
+export interface StoppableCall {
+  tenant: string;
+  turnId: string;
+  callId: string;
+  responseId: string;
+  /** The model that was asked for. */
+  model: string;
+}
+
 /** It may be running at the provider, and nobody can find it: a worker died between the create and storing its id. */
 export function isOrphan({
   background,
@@ -154,6 +165,13 @@ export interface TurnStore {
   sources(tenant: string, turnId: string): Promise<Source[]>;
   /** What an abandoned call has really cost, as the provider said when it was told to stop. */
   settleAbandoned(tenant: string, turnId: string, callId: string, call: CallUsage): Promise<void>;
+  /** The provider was told to stop an abandoned call, or does not know it any more; its cost stays an estimate. */
+  markStopped(tenant: string, turnId: string, callId: string): Promise<void>;
+  /**
+   * Notes the id of a response that an attempt learnt too late to store it, for it to be stopped. False, and nothing has
+   * changed, when the id was stored before: another attempt may be going on with it.
+   */
+  identifyOrphan(ref: StepRef, callId: string, responseId: string): Promise<boolean>;
   /** The only way a turn ends. `expired` is refused (null) before the deadline. */
   seal(tenant: string, turnId: string, ending: Ending): Promise<Sealed | null>;
 }

@@ -6,6 +6,7 @@ import { compensationChecks } from './0005-compensation-checks.ts';
 import { documentChecks } from './0006-document-checks.ts';
 import { backgroundCalls } from './0007-background-calls.ts';
 import { streams } from './0008-streams.ts';
+import { stoppedCalls } from './0009-stopped-calls.ts';
 
 /** In order; a landed one is never edited. */
 export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = [
@@ -17,4 +18,5 @@ export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = 
   { id: 6, name: 'document-checks', sql: documentChecks },
   { id: 7, name: 'background-calls', sql: backgroundCalls },
   { id: 8, name: 'streams', sql: streams },
+  { id: 9, name: 'stopped-calls', sql: stoppedCalls },
 ];

@@ -110,6 +110,112 @@ export function background(database: TestDatabase): void {
     ]);
   });
 
+  /** Those of one turn, as a sweep gets them that comes when the grace is over, or later. */
+  async function unstopped({ turnId }: { turnId: string }): Promise<string[]> {
+    const calls = await database.store.sweep.unstoppedCalls(60_000, 100);
+    return calls.filter((call) => call.turnId === turnId).map(({ responseId }) => responseId);
+  }
+
+  const whenDue = ({ turnId }: { turnId: string }) =>
+    database.sql(
+      'UPDATE turnkeeper.model_calls SET stop_at = now() WHERE turn_id = $1 AND stop_at IS NOT NULL',
+      [turnId],
+    );
+
+  async function abandonedCall() {
+    const begun = await begunCall();
+    await append(begun.first, 0, CREATED);
+    const { store, turn } = begun;
+    await store.turns.seal(turn.tenant, turn.turnId, {
+      status: 'failed',
+      reason: 'r',
+      message: '',
+    });
+    return begun;
+  }
+
+  test('that outlives its turn is handed out to be stopped, after a grace, and once in a while', async () => {
+    const { store, turn, callId } = await abandonedCall();
+    expect(await unstopped(turn)).toEqual([]);
+    await whenDue(turn);
+    const handedOut = await Promise.all([1, 2, 3].map(() => unstopped(turn)));
+    expect(handedOut.flat()).toEqual(['resp_1']);
+    await whenDue(turn);
+    const calls = await store.sweep.unstoppedCalls(60_000, 100);
+    const { tenant, turnId } = turn;
+    expect(calls).toContainEqual({ tenant, turnId, callId, responseId: 'resp_1', model: 'small' });
+  });
+
+  test.each(['with its usage', 'without'])(
+    'is not handed out once it is stopped, %s',
+    async (how) => {
+      const { store, turn, callId } = await abandonedCall();
+      const { tenant, turnId } = turn;
+      await store.turns.markStopped(freshTenant(), turnId, callId);
+      await whenDue(turn);
+      expect(await unstopped(turn)).toEqual(['resp_1']);
+      if (how === 'without') await store.turns.markStopped(tenant, turnId, callId);
+      else await store.turns.settleAbandoned(tenant, turnId, callId, USAGE);
+      await whenDue(turn);
+      expect(await unstopped(turn)).toEqual([]);
+      const { calls } = await store.turns.usage(tenant, turnId);
+      expect(calls).toMatchObject([{ state: 'abandoned', estimated: how === 'without' }]);
+    },
+  );
+
+  test('that cannot be stopped is let go of after eleven tries', async () => {
+    const { turn } = await abandonedCall();
+    for (let tries = 0; tries < 11; tries++) {
+      await whenDue(turn);
+      expect(await unstopped(turn)).toEqual(['resp_1']);
+    }
+    await whenDue(turn);
+    expect(await unstopped(turn)).toEqual([]);
+  });
+
+  test('whose id nobody knows, or that is read as it is made, is not handed out to be stopped', async () => {
+    for (const call of [CALL, { ...CALL, background: false }]) {
+      const { store, turn, first } = await begunCall(call);
+      if (!call.background) await append(first, 0, CREATED);
+      await store.turns.seal(turn.tenant, turn.turnId, { status: 'cancelled' });
+      await whenDue(turn);
+      expect(await unstopped(turn)).toEqual([]);
+    }
+  });
+
+  test('whose id comes too late to be stored is noted, and to be stopped', async () => {
+    const { store, turn, first, second, callId } = await begunCall();
+    await beginRespond(store, second);
+    await store.steps.recordIntent(second, CALL);
+    expect(await append(first, 0, CREATED)).toEqual([first]);
+    expect(await store.turns.identifyOrphan(first, callId, 'resp_1')).toBe(true);
+    expect(await store.turns.identifyOrphan(first, callId, 'resp_1')).toBe(false);
+    const { calls } = await store.turns.usage(turn.tenant, turn.turnId);
+    expect(calls).toMatchObject([
+      { state: 'abandoned', responseId: 'resp_1' },
+      { state: 'intent' },
+    ]);
+    await whenDue(turn);
+    expect(await unstopped(turn)).toEqual(['resp_1']);
+  });
+
+  test('whose id comes before the next attempt has given it up is no orphan either', async () => {
+    const { store, turn, first, second, callId } = await begunCall();
+    await beginRespond(store, second);
+    expect(await store.turns.identifyOrphan(first, callId, 'resp_1')).toBe(true);
+    expect(await store.steps.recordIntent(second, CALL)).toMatchObject({ orphans: 0 });
+    await whenDue(turn);
+    expect(await unstopped(turn)).toEqual(['resp_1']);
+  });
+
+  test('is left to whoever may go on with it: its own attempt, or the next one', async () => {
+    const { store, first, second, callId } = await begunCall();
+    expect(await store.turns.identifyOrphan(first, callId, 'resp_1')).toBe(false);
+    await append(first, 0, CREATED);
+    await beginRespond(store, second);
+    expect(await store.turns.identifyOrphan(first, callId, 'resp_1')).toBe(false);
+  });
+
   test('whose reply is another than what was shown takes that back as it is settled', async () => {
     const { store, turn, first } = await begunCall();
     await append(first, 0, CREATED, delta('Dams', 1));

@@ -171,6 +171,7 @@ const UNHEARD: [(it: Victim) => unknown, Record<string, Attempt>][] = [
       'turns.markStarted': (s, me, it) => s.turns.markStarted(me, it.turnId),
       'turns.settleAbandoned': (s, me, it) =>
         s.turns.settleAbandoned(me, it.turnId, it.modelCall, usageOf(it.modelCall, 1, 1).call),
+      'turns.markStopped': (s, me, it) => s.turns.markStopped(me, it.turnId, it.modelCall),
       'documents.markIndexed': (s, me, it) => s.documents.markIndexed(me, it.documentId, 1),
       'documents.markFailed': (s, me, it) => s.documents.markFailed(me, it.documentId, ERROR),
     },
@@ -187,6 +188,8 @@ const UNHEARD: [(it: Victim) => unknown, Record<string, Attempt>][] = [
   [
     () => false,
     {
+      'turns.identifyOrphan': (s, _, it) =>
+        s.turns.identifyOrphan(it.respond, it.modelCall, 'resp_forged'),
       'events.watch': async (s, me, it) => {
         const watch = s.events.watch(me, it.turnId);
         await s.events.append([
