@@ -22,7 +22,8 @@ it(
     const summary = JSON.parse(lastLineOf(stdout) || '{}') as Summary;
     expect(summary, stderr).toMatchObject({ lost: 0, stuck: 0, duplicated: 0, missing: 0 });
     expect(summary.points).toBeGreaterThanOrEqual(FULL ? 500 : 100);
-    expect(summary.kills).toBeGreaterThanOrEqual(20);
+    expect(summary.kills).toBeGreaterThanOrEqual(FULL ? 75 : 20);
+    expect(summary.creates, stderr).toBe(summary.expectedCreates + summary.orphans);
     expect(ended, stderr).toBe(0);
   },
 );

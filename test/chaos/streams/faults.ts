@@ -4,7 +4,7 @@ import { randomNumbers, shuffle } from '../../support/random.ts';
 export const TARGETS = ['worker', 'gateway', 'model', 'database'] as const;
 export type Target = (typeof TARGETS)[number];
 
-/** `kill` is SIGKILL, and a new process; `pause` SIGSTOP beyond every timeout, then SIGCONT; `cut` breaks connections. */
+/** `kill` is SIGKILL, and a new process; `pause` SIGSTOP for 12 s, then SIGCONT; `cut` breaks connections. */
 export const WAYS = ['kill', 'pause', 'cut'] as const;
 export type Way = (typeof WAYS)[number];
 
@@ -22,23 +22,25 @@ export interface Plan {
 }
 
 /** Those of two tool rounds, and 200 deltas in 2 s: what comes within 50 ms is one event. */
-const EVENTS = 75;
+export const EVENTS = 75;
 const TURNS_PER_FAULT = 5;
-const SAMPLE = { kill: 20, pause: 2, cut: 3 };
-const FULL = { kill: 80, pause: 12, cut: 16 };
+const SAMPLE = { kill: 20, pause: 4, cut: 3 };
+/** A kill at every event. */
+const FULL = { kill: EVENTS, pause: 12, cut: 16 };
 
-/** Targets in turn, strikes spread over a turn's events with a random offset in each part. */
+/** Targets in turn from a random one on, strikes spread over a turn's events with a random offset in each part. */
 export function planOf({ full, seed }: { full: boolean; seed: number }): Plan {
   const random = randomNumbers(seed);
   const counts = full ? FULL : SAMPLE;
+  const first = Math.floor(random() * TARGETS.length);
   const faults = WAYS.flatMap((way) =>
     Array.from({ length: counts[way] }, (_, index): Fault => {
       const targets = TARGETS.filter((target) => isPossible(target, way));
       const part = EVENTS / counts[way];
       return {
-        target: targets[index % targets.length] ?? 'worker',
+        target: targets[(first + index) % targets.length] ?? 'worker',
         way,
-        atEvent: Math.max(1, Math.ceil((index + random()) * part)),
+        atEvent: Math.floor((index + random()) * part) + 1,
       };
     }),
   );

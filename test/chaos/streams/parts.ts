@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { startTcpProxy, type TcpProxy } from '../../support/tcp-proxy.ts';
+import { killTree, signalAll, stopTree } from './process-tree.ts';
 
 /** A process that can be taken away. */
 export interface Part {
-  /** SIGKILL; resolves when a new process serves in its place. */
+  /** SIGKILL for it and all that it has started; resolves when a new process serves in its place. */
   kill(): Promise<void>;
-  /** SIGSTOP, and SIGCONT after so many milliseconds. */
+  /** SIGSTOP for all of them, and SIGCONT after so many milliseconds. */
   pause(ms: number): Promise<void>;
   /** Breaks every connection to it. */
   cut(): void;
@@ -43,15 +44,15 @@ function partOf(first: Running, start: () => Promise<Running>, proxy: TcpProxy |
   let running = first;
   return {
     async kill() {
-      process.kill(running.pid, 'SIGKILL');
+      await killTree(running.pid);
       await running.stop();
       running = await persistently(start);
       if (running.address !== null) proxy?.retarget(running.address);
     },
     async pause(ms) {
-      process.kill(running.pid, 'SIGSTOP');
+      const stopped = await stopTree(running.pid);
       await delay(ms);
-      process.kill(running.pid, 'SIGCONT');
+      signalAll(stopped, 'SIGCONT');
     },
     cut() {
       proxy?.cut();

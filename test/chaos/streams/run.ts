@@ -1,9 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Create } from './creates.ts';
 import type { Fault, Plan } from './faults.ts';
-import { CREATES_PER_TURN, scriptOf } from './script.ts';
+import { scriptOf } from './script.ts';
 import type { ReadEvent } from './reader.ts';
 import type { Stage } from './stage.ts';
-import { ask, runTurn, type Point, type Service } from './turn.ts';
+import { ask, runTurn, type Generation, type Point, type Service } from './turn.ts';
+import { orphansOf, problemsOf, tallyOf } from './verdict.ts';
 
 /** What one fault did to the turns that were under way. */
 export interface Struck {
@@ -13,7 +15,7 @@ export interface Struck {
 
 export interface Outcome {
   struck: Struck[];
-  creates: number;
+  creates: Create[];
 }
 
 const SETUP_LIMIT_MS = 30_000;
@@ -27,39 +29,57 @@ export async function runPlan(
   { faults, turnsPerFault }: Plan,
   onStruck: (struck: Struck, done: number) => void,
 ): Promise<Outcome> {
-  const signal = AbortSignal.timeout(SETUP_LIMIT_MS);
-  const definition = { name: 'Chaos', model: 'test-model', tools: ['look_up'] };
-  const assistant = await ask(`${stage.url}/api/assistants`, 'assistant', signal, {
-    ...definition,
-    generation: 'background',
-  });
-  const service = { url: stage.url, assistantId: String(assistant['id']) };
+  const service = { url: stage.url, assistants: await makeAssistants(stage) };
   const struck: Struck[] = [];
   for (const [index, fault] of faults.entries()) {
-    const ids = Array.from({ length: turnsPerFault }, (_, turn) => `f${index}t${turn}x`);
-    await stage.script(ids.flatMap(scriptOf));
-    const points = await strikeTurns(stage, service, fault, ids);
+    const turns = turnsOf(index, turnsPerFault);
+    await stage.script(turns.flatMap(({ id }) => scriptOf(id)));
+    const points = await strikeTurns(stage, service, fault, turns);
     struck.push({ fault, points });
     onStruck({ fault, points }, index + 1);
   }
   return { struck, creates: await stage.creates() };
 }
 
+async function makeAssistants({ url }: Stage): Promise<Service['assistants']> {
+  const signal = AbortSignal.timeout(SETUP_LIMIT_MS);
+  const definition = { name: 'Chaos', model: 'test-model', tools: ['look_up'] };
+  const make = async (generation: Generation) => {
+    const made = await ask(`${url}/api/assistants`, generation, signal, {
+      ...definition,
+      generation,
+    });
+    return String(made['id']);
+  };
+  return { background: await make('background'), foreground: await make('foreground') };
+}
+
+type Turn = Pick<Point, 'id' | 'generation'>;
+
+/** One of them is generated in the foreground, but never the first, whose events say when to strike. */
+function turnsOf(fault: number, count: number): Turn[] {
+  const foreground = 1 + (fault % (count - 1));
+  return Array.from({ length: count }, (_, index) => ({
+    id: `f${fault}t${index}x`,
+    generation: index === foreground ? 'foreground' : 'background',
+  }));
+}
+
 async function strikeTurns(
   stage: Stage,
   service: Service,
   fault: Fault,
-  ids: string[],
+  turns: Turn[],
 ): Promise<Point[]> {
   let strike: Promise<void> | undefined;
   const onEvent = ({ number, event }: ReadEvent) => {
     if (number >= fault.atEvent || event.type === LAST_EVENT) strike ??= stage.strike(fault);
   };
-  const turns = ids.map(async (id, index) => {
+  const running = turns.map(async (turn, index) => {
     await delay(index * STAGGER_MS);
-    return runTurn(service, id, index === 0 ? onEvent : undefined);
+    return runTurn(service, turn, index === 0 ? onEvent : () => undefined);
   });
-  const points = await Promise.all(turns);
+  const points = await Promise.all(running);
   if (!strike) throw new Error(`The first turn has not answered.`);
   await strike;
   return points;
@@ -81,12 +101,10 @@ export interface Summary {
 
 export function summarize({ struck, creates }: Outcome): Summary {
   const points = struck.flatMap((each) => each.points);
+  const tallies = points.map((point) => ({ point, tally: tallyOf(point, creates) }));
   const lost = points.filter(({ status, reading, exact }) => {
     return status !== 'completed' || !reading.ended || !exact;
   });
-  // A killed model takes its responses with it: each is asked for again, and counted.
-  const again = sumOf(points, ({ lostResponses }) => lostResponses);
-  const expectedCreates = CREATES_PER_TURN * points.length + again;
   return {
     points: points.length,
     kills: struck.filter(({ fault }) => fault.way === 'kill').length,
@@ -94,25 +112,24 @@ export function summarize({ struck, creates }: Outcome): Summary {
     stuck: points.filter(({ free }) => !free).length,
     duplicated: sumOf(points, ({ reading }) => reading.duplicated),
     missing: sumOf(points, ({ reading }) => reading.missing),
-    creates,
-    expectedCreates,
-    orphans: Math.max(0, creates - expectedCreates),
+    creates: creates.length,
+    expectedCreates: sumOf(tallies, ({ tally }) => tally.expected),
+    orphans: sumOf(tallies, ({ point, tally }) => orphansOf(point, tally)),
   };
 }
 
 /** What a run must not come to; empty when all promises were kept. */
-export function broken({ struck }: Outcome, summary: Summary): string[] {
-  const { lost, stuck, duplicated, missing, orphans } = summary;
+export function broken({ struck, creates: all }: Outcome, summary: Summary): string[] {
+  const { lost, stuck, duplicated, missing, creates, expectedCreates, orphans } = summary;
   const none = Object.entries({ lost, stuck, duplicated, missing });
   const problems = none.flatMap(([name, count]) => (count > 0 ? [`${name}: ${count}`] : []));
-  const known = sumOf(
-    struck.flatMap(({ points }) => points),
-    ({ nameless }) => nameless,
-  );
-  if (orphans > known) problems.push(`orphans: ${orphans}, of which the store knows ${known}`);
+  if (creates !== expectedCreates + orphans)
+    problems.push(`${creates} creates, expected ${expectedCreates} and ${orphans} orphans`);
+  for (const { fault, points } of struck)
+    problems.push(...points.flatMap((point) => problemsOf(point, tallyOf(point, all), fault)));
   return problems;
 }
 
-function sumOf(points: Point[], value: (point: Point) => number): number {
-  return points.reduce((total, point) => total + value(point), 0);
+export function sumOf<T>(values: T[], amount: (value: T) => number): number {
+  return values.reduce((total, value) => total + amount(value), 0);
 }

@@ -5,8 +5,6 @@ const DELTA_MS = 10;
 const TOOL_ROUNDS = 2;
 /** Requests of one turn, when nothing goes wrong. */
 export const CREATES_PER_TURN = TOOL_ROUNDS + 1;
-/** More than any fault can make necessary. */
-const REPEATS = 50;
 
 /** What the user says in turn `id`; the model's script knows the turn by it. */
 export function questionOf(id: string): string {
@@ -26,7 +24,7 @@ export function scriptOf(id: string): ScriptStep[] {
   const rounds = Array.from({ length: TOOL_ROUNDS }, (_, index): ScriptStep => {
     const call = { name: 'look_up', arguments: { mark: markOf(id, index + 1) } };
     const seen = index === 0 ? questionOf(id) : markOf(id, index);
-    return { kind: 'calls', calls: [call], when: { inputContains: seen }, times: REPEATS };
+    return { kind: 'calls', calls: [call], when: { inputContains: seen } };
   });
   const answer: ScriptStep = {
     kind: 'answer',
@@ -34,9 +32,16 @@ export function scriptOf(id: string): ScriptStep[] {
     chunks: DELTAS,
     delayMs: DELTA_MS,
     when: { inputContains: markOf(id, TOOL_ROUNDS) },
-    times: REPEATS,
   };
   return [answer, ...rounds.reverse()];
+}
+
+/** Which turn a request is of, and which round of it, from 0 on: told by what has been said. */
+export function placeOf(input: string): { turn: string; round: number } {
+  const marks = [...input.matchAll(/mark-(\d+)-of-(\w+)/g)];
+  const rounds = marks.map(([, round]) => Number(round));
+  const turn = marks[0]?.[2] ?? /Question (\w+)\./.exec(input)?.[1] ?? '';
+  return { turn, round: Math.max(0, ...rounds) };
 }
 
 function markOf(id: string, round: number): string {

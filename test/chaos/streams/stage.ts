@@ -1,16 +1,17 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SEARCH_ATTRIBUTES } from '../../../src/client/search-attributes.ts';
 import { readCacheDir } from '../../../src/config.ts';
 import { startChild } from '../../../src/dev/child.ts';
-import type { JournalEntry } from '../../../src/dev/offline-model/journal.ts';
 import type { ScriptStep } from '../../../src/dev/offline-model/script.ts';
 import { startPostgresServer } from '../../../src/dev/postgres-server.ts';
 import { findTemporalCli } from '../../../src/dev/temporal-cli.ts';
 import { startTemporalServer } from '../../../src/dev/temporal-server.ts';
+import { readCreates, type Create } from './creates.ts';
 import type { Fault, Target } from './faults.ts';
 import { startPart, startServer, type Part, type Running } from './parts.ts';
+import { withSpare } from './spare.ts';
 
 /** Gateway, two workers, model and database, each a process of its own that can be taken away. */
 export interface Stage {
@@ -20,13 +21,17 @@ export interface Stage {
   strike(fault: Fault): Promise<void>;
   /** Replaces what the model answers; it keeps it when it is killed. */
   script(steps: ScriptStep[]): Promise<void>;
-  /** Creates that the model has got, those that a killed one got included. */
-  creates(): Promise<number>;
+  /** What the model has got, those that a killed one got included. */
+  creates(): Promise<Create[]>;
   close(): Promise<void>;
 }
 
-/** Longer than a worker's heartbeats (5 s), the idle sessions of the database (10 s) and workflow tasks (5 s) last. */
-const PAUSE_MS = 12_000;
+/** Longer than a worker's heartbeats and connecting to the database (5 s), idle transactions (10 s) and silence below. */
+export const PAUSE_MS = 12_000;
+/** A paused model is one silence, not two in a row: after these a background response would rightly be given up. */
+export const MODEL_IDLE_MS = 7_000;
+/** Less than the four calls of a step last, after which its turn fails. */
+export const MODEL_AWAY_MS = 1_000;
 
 export async function openStage(): Promise<Stage> {
   const closings: (() => Promise<unknown>)[] = [];
@@ -55,12 +60,19 @@ async function assemble(
   closings.push(() => rm(folder, { recursive: true, force: true }));
   const temporal = keep(await startTemporal());
   const database = keep(await startServer(() => runDatabase(join(folder, 'postgres'))));
-  const model = keep(await startServer(runModel));
+  const files = { script: join(folder, 'script.json'), creates: join(folder, 'creates.jsonl') };
+  await writeScript(files.script, []);
+  await writeFile(files.creates, '');
+  const models = keep(withSpare(() => runModel([files.script, files.creates]), MODEL_AWAY_MS));
+  const model = keep(await startServer(models.start));
+  const databaseUrl = `postgres://postgres@${database.proxy.address}/postgres`;
   const env = {
-    DATABASE_URL: `postgres://postgres@${database.proxy.address}/postgres`,
+    DATABASE_URL: databaseUrl,
+    DATABASE_LISTEN_URL: databaseUrl,
     TEMPORAL_ADDRESS: temporal.address,
     OPENAI_BASE_URL: `http://${model.proxy.address}/v1`,
     OPENAI_API_KEY: 'test-key',
+    TURNKEEPER_MODEL_IDLE_TIMEOUT_MS: String(MODEL_IDLE_MS),
     EMBEDDINGS: 'none',
     TURNKEEPER_SANDBOX: 'none',
     TURNKEEPER_SWEEP_INTERVAL_MS: '1000',
@@ -68,7 +80,6 @@ async function assemble(
   const workers = [keep(await startPart(() => runWorker(env)))];
   workers.push(keep(await startPart(() => runWorker(env))));
   const gateway = keep(await startServer(() => runGateway(env)));
-  const control = modelControl(`http://${model.proxy.address}`);
   let victims = 0;
   const partOf = (target: Target): Part => {
     if (target !== 'worker') return { gateway, model, database }[target];
@@ -80,44 +91,19 @@ async function assemble(
       const part = partOf(target);
       if (way === 'cut') part.cut();
       else if (way === 'pause') await part.pause(PAUSE_MS);
-      else if (target === 'model') await control.surviving(() => part.kill());
       else await part.kill();
     },
-    script: control.script,
-    creates: control.creates,
+    async script(steps) {
+      await writeScript(files.script, steps);
+      await models.ready();
+    },
+    creates: () => readCreates(files.creates),
     close,
   };
 }
 
-/** What the model answers and has been asked, also of a model that was killed. */
-function modelControl(origin: string) {
-  let steps: ScriptStep[] = [];
-  let earlier = 0;
-  const send = async (path: string, body?: object) => {
-    const init = body && { method: 'POST', body: JSON.stringify(body) };
-    const answer = await fetch(`${origin}/control/${path}`, init);
-    if (!answer.ok) throw new Error(`The model refused: ${await answer.text()}`);
-    return answer.json();
-  };
-  const counted = async () => {
-    const entries = (await send('journal')) as JournalEntry[];
-    return entries.filter(({ method, path }) => method === 'POST' && path.endsWith('/responses'))
-      .length;
-  };
-  const script = async (next: ScriptStep[]) => {
-    earlier += await counted();
-    steps = next;
-    await send('script', { steps });
-  };
-  return {
-    script,
-    creates: async () => earlier + (await counted()),
-    async surviving(kill: () => Promise<void>) {
-      earlier += await counted();
-      await kill();
-      await send('script', { steps });
-    },
-  };
+function writeScript(file: string, steps: ScriptStep[]): Promise<void> {
+  return writeFile(file, JSON.stringify({ steps }));
 }
 
 async function startTemporal() {
@@ -135,12 +121,9 @@ async function runDatabase(dataDir: string): Promise<Running> {
   return { pid, address: new URL(url).host, stop };
 }
 
-async function runModel(): Promise<Running> {
-  const child = await startChild({
-    name: 'The model',
-    script: 'dev/offline-model/main',
-    args: ['--port', '0', '--delta-ms', '0'],
-  });
+async function runModel(args: string[]): Promise<Running> {
+  const script = new URL('./model-main.ts', import.meta.url);
+  const child = await startChild({ name: 'The model', script, args });
   const address = new URL(String(child.ready['listening'])).host;
   return { pid: child.pid, address, stop: () => child.stop() };
 }

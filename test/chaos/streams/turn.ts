@@ -1,64 +1,65 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { isOrphan, type ModelCall, type TurnEvent } from '../../../src/contracts/store.ts';
-import { shownTexts } from '../../support/reading.ts';
+import type { ModelCall, TurnEvent } from '../../../src/contracts/store.ts';
+import { countOf, shownTexts } from '../../support/reading.ts';
 import { readTurn, type ReadEvent, type Reading } from './reader.ts';
 import { answerOf, questionOf } from './script.ts';
 
+export type Generation = 'background' | 'foreground';
+
 /** One turn × one fault: what came of it. */
 export interface Point {
-  turnId: string;
+  /** As it is called in the script. */
+  id: string;
+  generation: Generation;
   reading: Reading;
   /** The reader's text is the reference, to the character. */
   exact: boolean;
   status: string;
   /** The conversation takes the next turn. */
   free: boolean;
-  /** Calls that ended without the provider's id: their create may have got there, or not. */
-  nameless: number;
-  lostResponses: number;
+  calls: ModelCall[];
   rewinds: number;
 }
 
 const TURN_LIMIT_MS = 120_000;
+/** For asking what has become of a turn, also of one that has not ended. */
+const QUESTIONS_LIMIT_MS = 30_000;
 const RETRY_MS = 200;
 
 export interface Service {
   url: string;
-  assistantId: string;
+  assistants: Record<Generation, string>;
 }
 
 /** Starts a turn over HTTP and follows it to its end, whatever breaks on the way. */
 export async function runTurn(
-  service: Service,
-  id: string,
-  onEvent: (event: ReadEvent) => void = () => undefined,
+  { url, assistants }: Service,
+  { id, generation }: Pick<Point, 'id' | 'generation'>,
+  onEvent: (event: ReadEvent) => void,
 ): Promise<Point> {
   const signal = AbortSignal.timeout(TURN_LIMIT_MS);
-  const call = (path: string, body?: object) => ask(service.url + path, id, signal, body);
-  const conversation = await call('/api/conversations', {});
-  const conversationId = String(conversation['id']);
-  const start = { assistantId: service.assistantId, input: questionOf(id) };
-  const { id: turnId } = await call(`/api/conversations/${conversationId}/turns`, start);
-  const path = `/api/turns/${String(turnId)}`;
-  const reading = await readTurn(`${service.url}${path}/events`, { signal, onEvent });
-  const turn = await call(path);
-  const usage = await call(`${path}/usage`);
-  const { activeTurn } = await call(`/api/conversations/${conversationId}`);
-  const calls = usage['calls'] as ModelCall[];
+  const conversation = await ask(`${url}/api/conversations`, id, signal, {});
+  const ofConversation = `${url}/api/conversations/${String(conversation['id'])}`;
+  const start = { assistantId: assistants[generation], input: questionOf(id) };
+  const { id: turnId } = await ask(`${ofConversation}/turns`, id, signal, start);
+  const ofTurn = `${url}/api/turns/${String(turnId)}`;
+  const reading = await readTurn(`${ofTurn}/events`, { signal, onEvent });
+  const later = AbortSignal.timeout(QUESTIONS_LIMIT_MS);
+  const turn = await ask(ofTurn, id, later);
+  const usage = await ask(`${ofTurn}/usage`, id, later);
+  const { activeTurn } = await ask(ofConversation, id, later);
   const events = reading.events as unknown as TurnEvent[];
   return {
-    turnId: String(turnId),
+    id,
+    generation,
     reading,
     exact: shownTexts(events).join('') === answerOf(id),
     status: String(turn['status']),
     free: activeTurn === null,
-    nameless: calls.filter((call) => !isCompleted(call) && isOrphan(call)).length,
-    lostResponses: calls.filter((call) => !isCompleted(call) && !isOrphan(call)).length,
-    rewinds: events.filter(({ event }) => event.type === 'turn.rewind').length,
+    calls: usage['calls'] as ModelCall[],
+    rewinds: countOf(events, 'turn.rewind'),
   };
 }
-
-const isCompleted = ({ state }: ModelCall) => state === 'completed';
 
 /** The same key in each try: what was accepted is not accepted twice. */
 export async function ask(
