@@ -15,7 +15,7 @@ export interface StreamFigures {
   deltas: number;
   /** From the model's sending to the reader, milliseconds. */
   whole: Latency;
-  /** From the commit of the append to the reader; null behind the plain proxy. */
+  /** From the insert of the event to the reader; null behind the plain proxy. */
   fromAppend: Latency | null;
   /** Share of one processor, and memory at the end, of each process. */
   processes: { name: string; cpu: number; bytes: number }[];

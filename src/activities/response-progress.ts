@@ -2,14 +2,13 @@ import type { JsonObject } from '../contracts/json.ts';
 import type { ModelEvent } from '../contracts/model.ts';
 import type { NewEvent } from '../contracts/store.ts';
 import {
+  endOf,
   readerEvent,
   replyCollector,
   responseIdOf,
   type CollectedReply,
 } from '../conversation/collect.ts';
 import { eventsOf, shownSoFar } from '../conversation/shown.ts';
-
-const TERMINAL_EVENTS = ['response.completed', 'response.incomplete'];
 
 /** How far a background response has come: what was read of it, over whatever connections and by whatever attempts. */
 export class ResponseProgress {
@@ -51,7 +50,7 @@ export class ResponseProgress {
     this.#collector.add(event);
     this.#shown.add(event);
     this.#responseId ??= responseIdOf([event]);
-    this.#ended ||= TERMINAL_EVENTS.includes(event.type);
+    this.#ended ||= endOf(event) !== null;
     return true;
   }
 

@@ -1,3 +1,4 @@
+import { TurnkeeperError } from '../contracts/errors.ts';
 import type { TurnEvent } from '../contracts/store.ts';
 import { integer, optional, shape, signal as isSignal } from './checks.ts';
 import type { Parts } from './parts.ts';
@@ -7,7 +8,7 @@ import { abortable, bridgingOutages, nextDelay } from './waiting.ts';
 import { HEAL_EVERY_MS, watchTurn } from './watch-turn.ts';
 
 export interface EventsOptions {
-  /** Number of the last event you have; 0, the default, reads from the start. */
+  /** Number of the last event you have; 0, the default, reads from the start. Refused when the turn has none of it yet. */
   after?: number;
   /** Aborting it makes the iteration reject at once, with its reason. */
   signal?: AbortSignal;
@@ -45,16 +46,16 @@ export async function* turnEvents(
       const lookedAt = performance.now();
       const batch = await reportingOutage(() => abortable(read, signal));
       const lookMs = performance.now() - lookedAt;
-      if (batch?.attended && !batch.done) presence.begin();
+      if (batch && batch.last < after) throw beyondTheEnd(id, after, batch.last);
+      if (batch?.attended && !batch.sealed) presence.begin();
       for (const event of batch?.events ?? []) {
         yield event;
         signal?.throwIfAborted();
         after = event.number;
       }
-      if (batch?.done) return;
-      const found = batch?.events.length ?? 0;
-      if (found === BATCH) continue;
-      const wait = pace(told, found > 0, lookMs);
+      if (batch?.events.length && after < batch.last) continue;
+      if (batch?.sealed) return;
+      const wait = pace(told, Boolean(batch?.events.length), lookMs);
       told = await abortable(() => watch.next(wait), signal);
     }
   } finally {
@@ -88,12 +89,17 @@ function batchReader(parts: Parts, turnId: string) {
   let healedAt = Date.now();
   return async (after: number) => {
     const range = { after, limit: BATCH };
-    const { events, sealed, attended } = await store.events.read(tenant, turnId, range);
-    const stalled = events.length === 0 && !sealed;
+    const read = await store.events.read(tenant, turnId, range);
+    const stalled = read.events.length === 0 && !read.sealed;
     if (stalled && Date.now() - healedAt > HEAL_EVERY_MS) {
       await heal();
       healedAt = Date.now();
     }
-    return { events, attended, done: sealed && events.length < BATCH };
+    return read;
   };
+}
+
+function beyondTheEnd(turnId: string, after: number, last: number): TurnkeeperError {
+  const message = `Turn ${turnId} has no event ${after}: its last is ${last}.`;
+  return new TurnkeeperError('invalid_request', message, { field: 'after', last });
 }

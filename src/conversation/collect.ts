@@ -1,6 +1,7 @@
 import type { Item, Json, JsonObject } from '../contracts/json.ts';
 import type { ModelEvent } from '../contracts/model.ts';
 import type { CallUsage, NewEvent } from '../contracts/store.ts';
+import { isObject } from './items.ts';
 
 export interface CollectedReply {
   items: Item[];
@@ -72,18 +73,28 @@ const KEPT_OF_RESPONSE = [
   'error',
 ];
 
-/** An event as readers get it: without the response's copy of instructions, tools and items. */
+/**
+ * An event as readers get it: without the response's copy of instructions, tools and items. Types that begin with `turn.`
+ * are ours: a provider's would end a stream or take text back.
+ */
 export function readerEvent(event: ModelEvent): NewEvent {
+  const type = event.type.startsWith('turn.') ? `provider.${event.type}` : event.type;
   const { response } = event;
-  if (!isObject(response)) return event;
+  if (!isObject(response)) return type === event.type ? event : { ...event, type };
   const kept = Object.entries(response).filter(([field]) => KEPT_OF_RESPONSE.includes(field));
-  return { ...event, response: Object.fromEntries(kept) };
+  return { ...event, type, response: Object.fromEntries(kept) };
+}
+
+const ENDS: Partial<Record<string, 'completed' | 'incomplete'>> = {
+  'response.completed': 'completed',
+  'response.incomplete': 'incomplete',
+};
+
+/** How the response has ended with this event; null while it goes on. A failure is no event but an error. */
+export function endOf({ type }: ModelEvent): 'completed' | 'incomplete' | null {
+  return ENDS[type] ?? null;
 }
 
 function text(value: Json | undefined): string | null {
   return typeof value === 'string' ? value.replaceAll('\u0000', '\ufffd') : null;
-}
-
-function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

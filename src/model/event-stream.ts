@@ -1,5 +1,6 @@
 import type OpenAI from 'openai';
 import type { ModelEvent, ModelStream } from '../contracts/model.ts';
+import { endOf } from '../conversation/collect.ts';
 import { classifyFailedEvent, classifyModelFailure, type FailureContext } from './classify.ts';
 import type { IdleWatch } from './watch-idle.ts';
 
@@ -7,8 +8,6 @@ type WireStream = AsyncIterable<OpenAI.Responses.ResponseStreamEvent>;
 
 /** The SDK's promise of a stream, together with the answer's headers. */
 type OpenedStream = Promise<{ data: WireStream; request_id: string | null }>;
-
-const TERMINAL_EVENTS = new Set(['response.completed', 'response.incomplete']);
 
 /** How long the server may take to end the stream after its last event, so that the connection can be used again. */
 const DRAIN_MS = 1_000;
@@ -39,7 +38,7 @@ async function* readEvents(
     for (;;) {
       const event = await nextEvent(iterator, watch, context);
       yield event;
-      if (TERMINAL_EVENTS.has(event.type)) break;
+      if (endOf(event) !== null) break;
     }
     await drain(iterator, watch);
   } finally {

@@ -19,6 +19,7 @@ interface EventRow {
 
 interface TurnColumns {
   state: string;
+  last: number;
   attended: boolean;
 }
 
@@ -40,6 +41,9 @@ export function eventStore(db: Database): Omit<EventStore, 'watch'> {
   };
 }
 
+/** Of one read; a single event may be more. */
+const MAX_BYTES = 4 * 1024 * 1024;
+
 /** One statement, for readers look often: what it finds and whether the turn has ended belong together. */
 async function readEvents(
   db: Queryable,
@@ -48,17 +52,23 @@ async function readEvents(
   { after, limit }: { after: number; limit: number },
 ): Promise<EventsRead> {
   const rows = await db.query<TurnColumns & (EventRow | { seq: null })>(
-    `SELECT t.state, t.cancel_after_ms IS NOT NULL AS attended, e.seq, e.step_key, e.event, e.created_at
-     FROM turnkeeper.turns t LEFT JOIN LATERAL (
-       SELECT * FROM turnkeeper.events WHERE turn_id = t.id AND seq > $3 ORDER BY seq LIMIT $4
+    `SELECT t.state, t.cancel_after_ms IS NOT NULL AS attended, coalesce(q.next_seq - 1, 0) AS last,
+       e.seq, e.step_key, e.event, e.created_at
+     FROM turnkeeper.turns t LEFT JOIN turnkeeper.event_sequences q ON q.turn_id = t.id LEFT JOIN LATERAL (
+       SELECT * FROM (
+         SELECT *, sum(octet_length(event::text)) OVER earlier AS bytes_before
+         FROM (SELECT * FROM turnkeeper.events WHERE turn_id = t.id AND seq > $3 ORDER BY seq LIMIT $4) found
+         WINDOW earlier AS (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+       ) measured WHERE coalesce(bytes_before, 0) < $5
      ) e ON true
      WHERE t.tenant = $1 AND t.id = $2 ORDER BY e.seq`,
-    [tenant, turnId, after, limit],
+    [tenant, turnId, after, limit, MAX_BYTES],
   );
   const [first] = rows;
   if (!first) throw turnNotFound(turnId);
   const events = rows.flatMap((row) => (row.seq === null ? [] : toEvent(row)));
-  return { events, sealed: first.state === 'sealed', attended: first.attended };
+  const { state, last, attended } = first;
+  return { events, last, sealed: state === 'sealed', attended };
 }
 
 async function appendBatches(db: Queryable, batches: EventBatch[]): Promise<StepRef[]> {

@@ -50,25 +50,25 @@ describe('reading behind the last event', () => {
   it('ends at once when the turn has ended', async () => {
     const turn = await startTurn();
     await answer(world.store, turn, [assistantMessage('Hi')]);
-    expect(await collect(client.turns.events(turn.id, { after: FAR }))).toEqual([]);
+    const last = (await collect(client.turns.events(turn.id))).at(-1)?.number ?? 0;
+    expect(await collect(client.turns.events(turn.id, { after: last }))).toEqual([]);
   });
 
-  it('waits for the end of a turn that goes on', async () => {
+  it('is refused beyond it, while the turn runs and when it has ended', async () => {
     const turn = await startTurn();
-    const { client: reader, read } = watched();
-    const reading = collect(reader.turns.events(turn.id, { after: FAR }));
-    await vi.waitFor(() => expect(read.mock.calls.length).toBeGreaterThan(1));
+    const beyond = () => collect(client.turns.events(turn.id, { after: FAR }));
+    await expectRefused(beyond(), 'invalid_request', /has no event 1000: its last is 1/);
     await answer(world.store, turn, [assistantMessage('Hi')]);
-    expect(await reading).toEqual([]);
+    await expectRefused(beyond(), 'invalid_request', /has no event 1000/);
   });
 
   it('goes on with what comes', async () => {
     const turn = await startTurn();
     const { client: reader, read } = watched();
-    const reading = collect(reader.turns.events(turn.id, { after: 2 }));
+    const reading = collect(reader.turns.events(turn.id, { after: 1 }));
     await vi.waitFor(() => expect(read.mock.calls.length).toBeGreaterThan(1));
     await answer(world.store, turn, [assistantMessage('Hi')]);
-    expect((await reading).map(({ number }) => number)).toEqual([3, 4, 5]);
+    expect((await reading).map(({ number }) => number)).toEqual([2, 3, 4, 5]);
   });
 
   it.each([-1, 1.5, NaN, 2 ** 53, '3', null])('is refused from %s', async (after) => {

@@ -105,4 +105,8 @@ describe('an event for readers', () => {
     const event = { type: 'response.output_text.delta', delta: 'a', response: 'text' };
     expect(readerEvent(event)).toBe(event);
   });
+
+  it.each(['turn.done', 'turn.rewind'])('is not taken for one of ours (%s)', (type) => {
+    expect(readerEvent({ type, to: 0 })).toEqual({ type: `provider.${type}`, to: 0 });
+  });
 });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
-import { WebSocket } from 'ws';
+import { WebSocket, type ClientOptions } from 'ws';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import { closeGateway } from '../../src/gateway/listen.ts';
 import { readEvents } from '../support/reading.ts';
@@ -30,10 +30,10 @@ function openSocket(
   { url }: Pick<TestGateway, 'url'>,
   turnId: string,
   query = '',
-  headers: Record<string, string> = {},
+  options: ClientOptions = {},
 ): Reader {
   const address = `${url.replace('http', 'ws')}/api/turns/${turnId}/socket${query}`;
-  const socket = new WebSocket(address, { headers });
+  const socket = new WebSocket(address, options);
   const messages: JsonObject[] = [];
   socket.on('message', (data: Buffer) => messages.push(JSON.parse(data.toString()) as JsonObject));
   const closed = once(socket, 'close').then(([code]) => code as number);
@@ -76,6 +76,18 @@ describe('a WebSocket on a turn', () => {
     expect((await resultOf(world(), turn)).status).toBe('cancelled');
   });
 
+  it('is closed on a reader that has gone without a word', async () => {
+    const turn = await startHeld();
+    const timing = { heartbeatMs: 50, stallMs: 60_000 };
+    const attentive = await openGateway({ clientFor: () => world().turnkeeper, timing });
+    const gone = openSocket(attentive, turn.id, '', { autoPong: false });
+    const here = openSocket(attentive, turn.id);
+    expect(await gone.closed).toBe(1006);
+    expect(here.socket.readyState).toBe(WebSocket.OPEN);
+    await closeGateway(attentive.app);
+    await world().turnkeeper.turns.cancel(turn.id);
+  });
+
   it.each([
     ['that is not JSON', 'cancel', 4400, 'invalid_request'],
     ['that is JSON and nothing more', 'null', 4400, 'invalid_request'],
@@ -111,7 +123,7 @@ describe('a WebSocket on a turn', () => {
   it('is told of unknown turns and of those of other tenants that there is none', async () => {
     const turn = await startHeld();
     const sockets = [
-      openSocket(gateway(), turn.id, '', { 'x-tenant': 'other' }),
+      openSocket(gateway(), turn.id, '', { headers: { 'x-tenant': 'other' } }),
       openSocket(gateway(), randomUUID()),
       openSocket(gateway(), 'nobody'),
     ];
@@ -123,7 +135,9 @@ describe('a WebSocket on a turn', () => {
   });
 
   it('is not opened by a page of another site', async () => {
-    const { socket } = openSocket(gateway(), randomUUID(), '', { origin: 'https://evil.example' });
+    const { socket } = openSocket(gateway(), randomUUID(), '', {
+      headers: { origin: 'https://evil.example' },
+    });
     const [error] = (await once(socket, 'error')) as [Error];
     expect(error.message).toContain('403');
   });

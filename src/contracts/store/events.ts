@@ -25,6 +25,7 @@ export interface EventStore {
   append(batches: EventBatch[]): Promise<StepRef[]>;
   /** How many events this attempt has appended; null when it has lost its step. */
   appended(ref: StepRef): Promise<number | null>;
+  /** At most `limit` events, fewer where they are large. */
   read(
     tenant: string,
     turnId: string,
@@ -48,6 +49,8 @@ export const ATTEND_EVERY_MS = 1_500;
 
 export interface EventsRead {
   events: TurnEvent[];
+  /** Number of the turn's newest event. */
+  last: number;
   /** The turn had ended: nothing will come behind these events. */
   sealed: boolean;
   /** The turn ends without readers: they have to say that they are there. */

@@ -5,11 +5,12 @@ import { answers, ById, query } from '../schemas/common.ts';
 import { deliver } from '../streams/deliver.ts';
 import { sseOutlet } from '../streams/sse.ts';
 
+const EVENT_NUMBER = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER };
+
 export const AfterQuery = query({
   after: Type.Optional(
     Type.Integer({
-      minimum: 0,
-      maximum: Number.MAX_SAFE_INTEGER,
+      ...EVENT_NUMBER,
       default: 0,
       description: 'Number of the last event you have.',
     }),
@@ -19,7 +20,7 @@ export const AfterQuery = query({
 const LastEventId = Type.Object({
   'last-event-id': Type.Optional(
     Type.Integer({
-      minimum: 0,
+      ...EVENT_NUMBER,
       description: 'The same, as browsers send it; goes before `after`.',
     }),
   ),
@@ -50,6 +51,9 @@ export const eventRoutes: Routes = (app, context) => {
   );
 };
 
+/** When nothing has come for so long, the answer begins all the same: a refusal would have come by then. */
+const QUIET_MS = 250;
+
 interface Wanted {
   turns: ReturnType<Context['clientFor']>['turns'];
   turnId: string;
@@ -65,15 +69,17 @@ async function streamEvents(
   const { signal } = stream;
   reply.raw.once('close', () => stream.close());
   const outlet = sseOutlet(reply, signal);
+  let begin: NodeJS.Timeout | undefined;
   try {
     const { state } = await turns.get(turnId);
-    if (state !== 'sealed') outlet.begin();
+    if (state !== 'sealed') begin = setTimeout(() => outlet.begin(), QUIET_MS);
     await deliver(turns.events(turnId, { after, signal }), outlet, timing);
   } catch (error) {
     if (!outlet.begun()) throw error;
     if (!signal.aborted) logger.warn('a stream broke off', { turnId, error: String(error) });
     outlet.breakOff();
   } finally {
+    clearTimeout(begin);
     stream.close();
   }
 }

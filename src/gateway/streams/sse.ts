@@ -19,8 +19,11 @@ export interface SseOutlet extends Outlet {
   breakOff(): void;
 }
 
-export function sseOutlet(reply: FastifyReply, signal: AbortSignal): SseOutlet {
+export function sseOutlet(reply: FastifyReply, closed: AbortSignal): SseOutlet {
   const { raw } = reply;
+  // A request that waits behind another one has no connection yet whose end would be told.
+  const cut = new AbortController();
+  const signal = AbortSignal.any([closed, cut.signal]);
   const begin = () => {
     if (raw.headersSent) return;
     reply.hijack();
@@ -41,7 +44,10 @@ export function sseOutlet(reply: FastifyReply, signal: AbortSignal): SseOutlet {
     beat() {
       if (raw.headersSent) raw.write(':\n\n');
     },
-    cut: () => raw.destroy(),
+    cut() {
+      raw.destroy();
+      cut.abort();
+    },
     breakOff: () => raw.end(),
   };
 }

@@ -10,6 +10,9 @@ export const MAX_MESSAGE_BYTES = 65_536;
 /** Larger ones are not read at all, and close with 1009. */
 export const MAX_PAYLOAD_BYTES = 1_048_576;
 
+/** Pings; a reader that has gone without a word would count as reading for as long as TCP takes to notice. */
+const MAX_UNANSWERED = 2;
+
 /** Codes of RFC 6455, and of its registry. */
 const DONE = 1000;
 const INTERNAL_ERROR = 1011;
@@ -17,13 +20,19 @@ const RESTARTING = 1012;
 const OURS = 4000;
 
 export function socketOutlet(socket: WebSocket): Outlet {
+  let unanswered = 0;
+  socket.on('pong', () => (unanswered = 0));
   return {
     send: ({ number, event }) => send(socket, JSON.stringify({ number, event })),
     async end() {
       socket.close(DONE);
       await once(socket, 'close');
     },
-    beat: () => socket.ping(),
+    beat() {
+      if (unanswered === MAX_UNANSWERED) socket.terminate();
+      else socket.ping();
+      unanswered += 1;
+    },
     cut: () => socket.terminate(),
   };
 }

@@ -42,9 +42,23 @@ export function events(database: TestDatabase): void {
     ]);
     const read = (after: number, limit: number) =>
       store.events.read(turn.tenant, turn.turnId, { after, limit });
-    expect(await read(1, 2)).toMatchObject({ events: all.slice(1, 3), sealed: false });
-    expect(await read(3, 2)).toMatchObject({ events: all.slice(3), sealed: false });
-    expect(await read(5, 2)).toMatchObject({ events: [], sealed: false });
+    const state = { last: 5, sealed: false };
+    expect(await read(1, 2)).toMatchObject({ events: all.slice(1, 3), ...state });
+    expect(await read(3, 2)).toMatchObject({ events: all.slice(3), ...state });
+    expect(await read(5, 2)).toMatchObject({ events: [], ...state });
+  });
+
+  test('are read a few at a time where they are large, but one at least', async () => {
+    const { store } = database;
+    const turn = await respondingTurn();
+    const large = 'x'.repeat(3_000_000);
+    await appendOne(store, attemptOf(turn), 0, large, large, large);
+    const read = async (after: number) => {
+      const { events } = await store.events.read(turn.tenant, turn.turnId, { after, limit: 9 });
+      return events.map(({ number }) => number);
+    };
+    expect(await read(0)).toEqual([1, 2, 3, 4]);
+    expect(await read(4)).toEqual([5]);
   });
 
   test('are read together with whether the turn has ended', async () => {
