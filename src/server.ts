@@ -7,20 +7,23 @@ import { composeGateway } from './compose.ts';
 import { childEnvironment, loadConfig, readServer } from './config.ts';
 import type { Config, ServerSettings } from './config.ts';
 import { redactUrl } from './config/readers.ts';
-import { isTurnkeeperError } from './contracts/errors.ts';
+import { isTurnkeeperError, TurnkeeperError } from './contracts/errors.ts';
 import { startEmbedded, type Embedded } from './dev/embedded.ts';
 import { namedServices } from './dev/services/environment.ts';
 import { ended, Interrupted, listenForEnd } from './dev/services/interruption.ts';
 import { createResources, type Resources } from './dev/services/resources.ts';
 import { createStartBoard, type StartBoard } from './dev/services/start-board.ts';
 import { openTerminal } from './dev/services/terminal.ts';
-import { listen, requireLoopback } from './gateway/listen.ts';
+import type { OnLost } from './dev/services/watched.ts';
+import { listen, requireFree } from './gateway/listen.ts';
 import { jsonLogger } from './telemetry/logger.ts';
 
 const { version } = JSON.parse(
   readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
 ) as { version: string };
 const logger = jsonLogger();
+/** Until the embedded one is there. */
+const NO_DATABASE = 'postgres://127.0.0.1/none';
 const dumb = childEnvironment({})['TERM'] === 'dumb';
 const terminal = openTerminal(process.stderr, { dumb });
 
@@ -29,10 +32,11 @@ process.exit(await main());
 async function main(): Promise<number> {
   const { signal } = listenForEnd();
   const resources = createResources();
+  const { lost, onLost } = watchParts();
   try {
-    const starting = start(createStartBoard(terminal), resources, signal);
-    print({ listening: await Promise.race([starting, ended(signal)]) });
-    await ended(signal);
+    const starting = start(createStartBoard(terminal), { resources, signal, onLost });
+    print({ listening: await Promise.race([starting, ended(signal), lost]) });
+    await Promise.race([ended(signal), lost]);
     return 0;
   } catch (error) {
     return report(error);
@@ -42,15 +46,36 @@ async function main(): Promise<number> {
   }
 }
 
-/** Answers where it listens. */
-async function start(
-  board: StartBoard,
-  resources: Resources,
-  signal: AbortSignal,
-): Promise<string> {
+interface Stage {
+  resources: Resources;
+  signal: AbortSignal;
+  onLost: OnLost;
+}
+
+/** `lost` rejects when a part ends by itself: then everything ends, and whoever keeps this process alive starts it anew. */
+function watchParts(): { lost: Promise<never>; onLost: OnLost } {
+  let fail: (error: Error) => void;
+  const lost = new Promise<never>((_, reject) => (fail = reject));
+  lost.catch(() => undefined);
+  return {
+    lost,
+    onLost(part, { code, signal }) {
+      const how = signal ?? `exit code ${String(code)}`;
+      const message = `${part} has ended by itself (${how}), and everything is stopped. Start again: turns that were accepted go on.`;
+      fail(new TurnkeeperError('service_failed', message, { part }));
+    },
+  };
+}
+
+/** Answers where it listens. What is wrong with the settings is told before anything is started. */
+async function start(board: StartBoard, stage: Stage): Promise<string> {
+  const { resources } = stage;
   const settings = readServer();
-  requireLoopback(settings.host);
-  const { env, webUi } = await openServices(settings, { board, resources, signal });
+  await requireFree(settings);
+  loadConfig(
+    childEnvironment({ DATABASE_URL: childEnvironment({})['DATABASE_URL'] || NO_DATABASE }),
+  );
+  const { env, webUi } = await openServices(settings, { board, ...stage });
   const config = loadConfig(childEnvironment(env));
   const info = {
     version,
@@ -70,7 +95,7 @@ async function start(
 /** With a database and a Temporal that are named, workers are somebody else's as well. */
 async function openServices(
   { dataDir }: ServerSettings,
-  stage: { board: StartBoard; resources: Resources; signal: AbortSignal },
+  stage: Stage & { board: StartBoard },
 ): Promise<Embedded> {
   const named = namedServices();
   if (!named.database || !named.temporal) {

@@ -6,6 +6,7 @@ import type { Resources } from './services/resources.ts';
 import { showSandbox } from './services/sandbox.ts';
 import { READABLE_DELTA_MS, startServices } from './services/services.ts';
 import type { StartBoard } from './services/start-board.ts';
+import type { OnLost } from './services/watched.ts';
 import { createWorkers, type Workers } from './services/workers.ts';
 
 const RESTART_PAUSE_MS = 1_000;
@@ -19,6 +20,8 @@ export interface EmbeddedOptions {
   board: StartBoard;
   logger: Logger;
   signal: AbortSignal;
+  /** Told of a part that has ended and cannot be replaced; a worker can. */
+  onLost: OnLost;
 }
 
 export interface Embedded {

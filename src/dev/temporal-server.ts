@@ -2,7 +2,7 @@ import { Connection } from '@temporalio/client';
 import { setTimeout as delay } from 'node:timers/promises';
 import { TurnkeeperError } from '../contracts/errors.ts';
 import { startGuarded } from './guarded-process.ts';
-import type { GuardedProcess } from './guarded-process.ts';
+import type { Exit, GuardedProcess } from './guarded-process.ts';
 import { freePorts } from './ports.ts';
 
 const HOST = '127.0.0.1';
@@ -37,6 +37,8 @@ export interface TemporalServer {
   namespace: string;
   uiUrl: string | null;
   pid: number;
+  /** Resolves when its process is gone. */
+  exited: Promise<Exit>;
   stop(): Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
         namespace: NAMESPACE,
         uiUrl: options.ui ? `http://${HOST}:${uiPort}` : null,
         pid: server.pid,
+        exited: server.exited,
         stop: () => stop(server, options),
       };
     } catch (error) {

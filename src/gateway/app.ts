@@ -3,6 +3,7 @@ import fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Context } from './context.ts';
 import type { App } from './context.ts';
 import { errorBody, STATUS, toTurnkeeperError } from './errors.ts';
+import { refuseBrokenHttp } from './broken-http.ts';
 import { refuseForeignPages } from './loopback.ts';
 import { describeRoutes } from './openapi.ts';
 import { readJson, validatorCompiler } from './parsing.ts';
@@ -43,6 +44,7 @@ export async function createGateway(options: GatewayOptions): Promise<App> {
     http: { headersTimeout: HEADERS_TIMEOUT_MS },
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     exposeHeadRoutes: false,
+    clientErrorHandler: refuseBrokenHttp,
     return503OnClosing: false,
     frameworkErrors: (error, request, reply) => {
       // No hook sees these, and a handshake among them would keep its socket.

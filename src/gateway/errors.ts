@@ -52,9 +52,13 @@ export function toTurnkeeperError(error: unknown, maxBodyBytes?: number): Turnke
   const { statusCode, validation, message } = (error ?? {}) as HttpError;
   if (validation) return invalidField(validation[0]);
   if (statusCode === 413) return tooLarge(maxBodyBytes);
+  if (statusCode === 415)
+    return new TurnkeeperError('invalid_request', NOT_JSON, { field: 'content-type' });
   if (statusCode !== undefined && statusCode < 500) return refusedByServer(message);
   return new TurnkeeperError('internal_error', 'The server made a mistake.', {}, error);
 }
+
+const NOT_JSON = 'The body must be JSON, sent with the header content-type: application/json.';
 
 /** As Fastify throws them. */
 interface HttpError {

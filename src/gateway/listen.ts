@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import type { App } from './context.ts';
 import { isLoopback } from './loopback.ts';
 import { TurnkeeperError } from '../contracts/errors.ts';
@@ -23,6 +24,24 @@ export function requireLoopback(host: string): void {
 }
 
 /**
+ * For those who start much else before they listen.
+ * @throws TurnkeeperError `invalid_setting` when nobody may or can listen there
+ */
+export async function requireFree({ host, port }: Address): Promise<void> {
+  requireLoopback(host);
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject).listen({ host, port }, resolve);
+    });
+  } catch (error) {
+    throw notListening({ host, port }, error);
+  } finally {
+    server.close();
+  }
+}
+
+/**
  * Answers where it listens.
  * @throws TurnkeeperError `invalid_setting` when it may not or cannot listen there
  */
@@ -31,10 +50,14 @@ export async function listen(app: App, { host, port }: Address): Promise<string>
   try {
     return await app.listen({ host, port });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const message = `TURNKEEPER_HOST and PORT name ${host} and ${port}, where nothing can be served: ${reason}.`;
-    throw new TurnkeeperError('invalid_setting', message, { setting: 'PORT', host, port }, error);
+    throw notListening({ host, port }, error);
   }
+}
+
+function notListening({ host, port }: Address, error: unknown): TurnkeeperError {
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = `TURNKEEPER_HOST and PORT name ${host} and ${port}, where nothing can be served: ${reason}.`;
+  return new TurnkeeperError('invalid_setting', message, { setting: 'PORT', host, port }, error);
 }
 
 /** Takes no more requests, ends streams, and answers what has come, within a few seconds. */

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { TurnkeeperError } from '../contracts/errors.ts';
 
 /** A name or an address that only this machine's own programs reach. */
@@ -6,18 +7,20 @@ export function isLoopback(host: string): boolean {
 }
 
 /**
- * Refuses what a page of another site makes a browser on this machine send: a request with another page's `Origin`, and one
- * to a name that was pointed at this machine.
+ * Refuses what a page of another site makes a browser on this machine send: a request with another page's `Origin`, one that
+ * the browser says is another site's, unless somebody follows a link to here, and one to a name that was pointed at this
+ * machine.
  */
-export function refuseForeignPages(headers: {
-  host?: string | undefined;
-  origin?: string | undefined;
-}): void {
+export function refuseForeignPages(headers: IncomingHttpHeaders): void {
   const { host = '', origin } = headers;
   const server = `http://${host}`;
   if (!URL.canParse(server) || !isLoopback(new URL(server).hostname)) refuse('Host', host);
   if (origin !== undefined && origin !== server) refuse('Origin', origin);
+  const { 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers;
+  if (mode !== 'navigate' && FOREIGN.has(String(site))) refuse('Sec-Fetch-Site', String(site));
 }
+
+const FOREIGN = new Set(['cross-site', 'same-site']);
 
 function refuse(header: string, value: string): never {
   const message = `The header ${header} is ${JSON.stringify(value)}, which is not this server.`;

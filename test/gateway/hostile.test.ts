@@ -1,5 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import { text as readText } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Turnkeeper } from '../../src/client/client.ts';
 import { createClient } from '../../src/client/client.ts';
@@ -45,11 +47,17 @@ async function send(
 describe('a body that is no request', () => {
   it.each([
     ['half of JSON', '{"name":'],
-    ['nothing', ''],
     ['invalid UTF-8', Buffer.from([0x22, 0xc3, 0x28, 0x22])],
     ['a prototype', '{"__proto__":{"admin":true},"name":"A","model":"m"}'],
   ])('of %s is refused', async (_, body) => {
     expect(await send('/api/assistants', body)).toMatchObject([400, refusal('invalid_request')]);
+  });
+
+  it('of nothing is an empty object: many programs name the type of a body that they do not send', async () => {
+    expect(await send('/api/assistants', '')).toMatchObject([
+      400,
+      { error: { message: expect.stringContaining('name') as string } },
+    ]);
   });
 
   it('of another type is refused', async () => {
@@ -65,7 +73,7 @@ describe('a body that is no request', () => {
     const body = JSON.stringify({ name: 'A', model: 'm' });
     expect(await send('/api/assistants', body, headers)).toMatchObject([
       400,
-      refusal('invalid_request'),
+      refusal('invalid_request', { field: 'content-type' }),
     ]);
   });
 
@@ -135,6 +143,39 @@ describe('a request for what is not there', () => {
   });
 });
 
+describe('what is no request at all', () => {
+  /** Answers status line and body. */
+  async function sendRaw(text: string): Promise<[string, unknown]> {
+    const { hostname, port } = new URL(gateway.url);
+    const socket = connect(Number(port), hostname);
+    socket.end(text);
+    const answer = await readText(socket);
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    return [head.split('\r\n')[0] ?? '', JSON.parse(body)];
+  }
+
+  it.each([
+    ['an unknown method', 'FOO / HTTP/1.1\r\n\r\n', 'HTTP/1.1 400 Bad Request'],
+    [
+      'headers without end',
+      `GET / HTTP/1.1\r\nx: ${'x'.repeat(20_000)}\r\n\r\n`,
+      'HTTP/1.1 431 Request Header Fields Too Large',
+    ],
+  ])('is refused in the form of every other mistake: %s', async (_, text, status) => {
+    expect(await sendRaw(text)).toMatchObject([status, refusal('invalid_request')]);
+  });
+});
+
+describe('a monitor', () => {
+  it.each([
+    ['/health', 200],
+    ['/console', 200],
+    ['/api/info', 404],
+  ])('may ask for the head of %s: %i', async (path, status) => {
+    expect((await fetch(`${gateway.url}${path}`, { method: 'HEAD' })).status).toBe(status);
+  });
+});
+
 describe('a mistake of the server', () => {
   it('is logged, and its answer tells nothing of it', async () => {
     const answered = await call(gateway, 'GET', `/api/turns/${randomUUID()}`);
@@ -161,11 +202,20 @@ describe('a page of another site', () => {
     ['its own origin', { origin: 'https://evil.example' }],
     ['no origin that it would tell', { origin: 'null' }],
     ['another port of this machine', { origin: 'http://127.0.0.1:1' }],
+    [
+      'no origin, as for a picture',
+      { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'no-cors' },
+    ],
     ['a name that was pointed at this machine', { host: 'evil.example' }],
     ['a name that looks like this machine', { host: '127.0.0.1.evil.example' }],
   ])('is refused with %s', async (_, headers) => {
     const [status, text] = await sendAs(headers);
     expect([status, JSON.parse(text)]).toMatchObject([403, refusal('origin_refused')]);
+  });
+
+  it('may link to the console', async () => {
+    const headers = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+    expect((await sendAs(headers, '/console'))[0]).toBe(200);
   });
 
   it('is no page of ours, and no program', async () => {

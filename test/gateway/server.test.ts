@@ -1,4 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -73,6 +75,18 @@ function expectWhole(events: SseEvent[]): void {
   expect(events.at(-1)).toMatchObject({ event: 'turn.done', data: { status: 'completed' } });
 }
 
+async function childrenOf(parent: number): Promise<{ pid: number; command: string }[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const read = (file: string) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+      const isChild = (await read('status')).includes(`PPid:\t${parent}\n`);
+      return isChild ? [{ pid, command: await read('cmdline') }] : [];
+    }),
+  );
+  return found.flat();
+}
+
 describe('npm start', () => {
   it(
     'runs from nothing to a streamed answer, and goes on after it was killed in mid-answer',
@@ -122,8 +136,36 @@ describe('npm start', () => {
     TIMEOUT_MS,
   );
 
-  it('does not start anything for an address that others reach', async () => {
-    const starting = startServer({ TURNKEEPER_HOST: '0.0.0.0' });
-    await expect(starting).rejects.toMatchObject({ code: 'invalid_setting' });
+  it(
+    'ends, and says why, when a part ends that it cannot replace',
+    async () => {
+      const server = await startServer();
+      const database = (await childrenOf(server.pid)).find(({ command }) =>
+        command.includes('pglite'),
+      );
+      process.kill(database?.pid ?? 0, 'SIGKILL');
+      expect(await server.exited).toEqual({ code: 1, signal: null });
+      expect(server.output()).toMatch(
+        /The embedded database has ended by itself \(SIGKILL\).* Start again/,
+      );
+    },
+    TIMEOUT_MS,
+  );
+
+  it.each([
+    ['an address that others reach', { TURNKEEPER_HOST: '0.0.0.0' }],
+    ['a wrong setting of a worker', { EMBEDDINGS: 'lokal' }],
+  ])('does not start anything for %s', async (_, env) => {
+    await expect(startServer(env)).rejects.toMatchObject({ code: 'invalid_setting' });
+  });
+
+  it('does not start anything for a port that is taken', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    await expect(startServer({ PORT: String(port) })).rejects.toMatchObject({
+      code: 'invalid_setting',
+    });
+    taken.close();
   });
 });

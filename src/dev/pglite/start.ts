@@ -7,6 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ERROR_CODES, TurnkeeperError } from '../../contracts/errors.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
+import type { Exit } from '../guarded-process.ts';
 
 const STOP_TIMEOUT_MS = 10_000;
 const STDERR_KEPT = 2_000;
@@ -15,6 +16,8 @@ export interface RunningPglite {
   /** Connection string for `pg`. */
   url: string;
   pid: number;
+  /** Resolves when its process is gone. */
+  exited: Promise<Exit>;
   /** Closes the database and waits until its process is gone. */
   stop(): Promise<void>;
 }
@@ -28,8 +31,11 @@ export async function startPglite(options: { dataDir: string | null }): Promise<
   const child = spawn(process.execPath, [...mainScript(), ...where, '--exit-with-parent'], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  const exited = new Promise<Exit>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal }));
+  });
   const url = await firstLine(child);
-  return { url, pid: child.pid ?? 0, stop: () => stop(child) };
+  return { url, pid: child.pid ?? 0, exited, stop: () => stop(child) };
 }
 
 /** Runs from the sources under tsx, and from the build without. */

@@ -15,6 +15,7 @@ import type { ModelChoice, Named, Settings } from './environment.ts';
 import type { Resources } from './resources.ts';
 import type { StartBoard } from './start-board.ts';
 import { startStorage } from './storage.ts';
+import { startWatched, type OnLost } from './watched.ts';
 
 /** What workers and clients work with, and how they reach it. */
 export interface Services {
@@ -43,6 +44,7 @@ export interface ServicesOptions {
   resources: Resources;
   board: StartBoard;
   signal: AbortSignal;
+  onLost?: OnLost;
 }
 
 /** Starts all services, each as early as what it needs is there. Throws what the first one threw that did not start. */
@@ -92,7 +94,7 @@ async function startTemporal(
   options: ServicesOptions,
   storage: Promise<unknown>,
 ): Promise<TemporalServer> {
-  const { dataDir, resources, board } = options;
+  const { dataDir, board } = options;
   return await board.during(
     'Temporal',
     async () => {
@@ -101,7 +103,7 @@ async function startTemporal(
       const searchAttributes = Object.fromEntries(names);
       const kept = dataDir === null ? {} : { dbFile: join(dataDir, 'temporal.db') };
       const begin = () => startTemporalServer({ cliPath, ui: true, searchAttributes, ...kept });
-      return await resources.start(begin, (server) => server.stop());
+      return await startWatched('Temporal', options, begin);
     },
     ({ address, uiUrl }) => `${address}, Web UI ${String(uiUrl)}`,
   );
@@ -117,12 +119,8 @@ function findCli({ resources, board, signal }: ServicesOptions): Promise<string>
 const nothingToStop = () => Promise.resolve();
 
 /** Settings of the model: none where the environment has them. */
-async function startModel({
-  model,
-  offlineDeltaMs,
-  resources,
-  board,
-}: ServicesOptions): Promise<Settings> {
+async function startModel(options: ServicesOptions): Promise<Settings> {
+  const { model, offlineDeltaMs, board } = options;
   if (!model.offline) {
     board.done('model', `${model.name} at ${model.where}`);
     return {};
@@ -130,14 +128,12 @@ async function startModel({
   const server = await board.during(
     'model',
     () =>
-      resources.start(
-        () =>
-          startChild({
-            name: 'The offline model',
-            script: 'dev/offline-model/main',
-            args: ['--delta-ms', String(offlineDeltaMs)],
-          }),
-        (child) => child.stop(),
+      startWatched('The offline model', options, () =>
+        startChild({
+          name: 'The offline model',
+          script: 'dev/offline-model/main',
+          args: ['--delta-ms', String(offlineDeltaMs)],
+        }),
       ),
     () => 'offline: it quotes and does not think (OPENAI_API_KEY is not set)',
   );

@@ -9,6 +9,7 @@ import type { Settings } from './environment.ts';
 import { reasonOf } from './messages.ts';
 import type { Resources } from './resources.ts';
 import type { StartBoard } from './start-board.ts';
+import { startWatched, type OnLost } from './watched.ts';
 
 export interface StorageOptions {
   /** PostgreSQL and Qdrant's engine instead of the embedded database. */
@@ -18,6 +19,7 @@ export interface StorageOptions {
   resources: Resources;
   board: StartBoard;
   signal: AbortSignal;
+  onLost?: OnLost;
 }
 
 /** Starts where conversations and documents are kept, and answers the settings that reach it. */
@@ -41,17 +43,10 @@ interface Place {
 }
 
 /** It holds the lock of the data directory. */
-async function startEmbedded(
-  { resources, board }: StorageOptions,
-  { path, where }: Place,
-): Promise<Settings> {
-  const { url } = await board.during(
+async function startEmbedded(options: StorageOptions, { path, where }: Place): Promise<Settings> {
+  const { url } = await options.board.during(
     'database',
-    () =>
-      resources.start(
-        () => startPglite({ dataDir: path }),
-        (database) => database.stop(),
-      ),
+    () => startWatched('The embedded database', options, () => startPglite({ dataDir: path })),
     () => `PGlite with pgvector, ${where}`,
   );
   return { DATABASE_URL: url, VECTOR_DATABASE_URL: url };

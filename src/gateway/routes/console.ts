@@ -18,7 +18,7 @@ export const consoleRoutes: Routes = (app) => {
 
   app.get(
     '/console',
-    { schema: { tags, summary: 'A page to watch turns', ...page } },
+    { exposeHeadRoute: true, schema: { tags, summary: 'A page to watch turns', ...page } },
     async (_request, reply) =>
       reply
         .header('content-security-policy', POLICY)

@@ -17,6 +17,7 @@ export const serverRoutes: Routes = (app, { info }) => {
   app.get(
     '/health',
     {
+      exposeHeadRoute: true,
       schema: {
         tags,
         summary: 'Answers once everything is ready',
