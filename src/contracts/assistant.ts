@@ -8,6 +8,8 @@ export interface AssistantDefinition {
   instructions?: string;
   /** Names of function tools in the worker's registry. */
   tools?: string[];
+  /** Function tools that the caller runs: a turn waits for their outputs. */
+  clientTools?: ClientTool[];
   /** Tools the provider runs itself (`web_search`, `mcp` without approvals, …), passed through as they are. */
   hostedTools?: JsonObject[];
   knowledge?: KnowledgeDefinition;
@@ -29,6 +31,20 @@ export interface AssistantDefinition {
   fallbackAnswer?: string;
   context?: ContextDefinition;
   limits?: TurnLimits;
+  /**
+   * Ends after which a turn's effects are undone by themselves; a cancelled or expired turn keeps them without it. A turn
+   * that failed has them undone anyway, one that completed or ended incomplete only when somebody asks for it.
+   */
+  compensateOn?: ('cancelled' | 'expired')[];
+}
+
+/** Its name differs from those in `tools`. */
+export interface ClientTool {
+  /** 1–64 characters of `a–z A–Z 0–9 _ -`. */
+  name: string;
+  description: string;
+  /** JSON Schema of the arguments, an object schema. */
+  parameters: JsonObject;
 }
 
 /** How much of a long conversation a model is shown. What it is not shown any more, it is told in a summary. */
@@ -53,6 +69,8 @@ export interface TurnLimits {
   maxRounds?: number;
   /** From accept to the end, milliseconds. A turn past it ends as expired. */
   turnTimeoutMs?: number;
+  /** How long a turn waits for outputs and approvals, milliseconds. Its own time stands still meanwhile. */
+  actionTimeoutMs?: number;
   /** Input plus output tokens of all model calls of one turn. Reaching it ends the turn incomplete, reason `max_turn_tokens`. */
   maxTurnTokens?: number;
   /** Output tokens of one model call, 16 and up. */
@@ -62,5 +80,6 @@ export interface TurnLimits {
 export const TURN_LIMIT_DEFAULTS = {
   maxRounds: 12,
   turnTimeoutMs: 600_000,
+  actionTimeoutMs: 600_000,
   maxPassages: 6,
 } as const;

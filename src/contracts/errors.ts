@@ -10,8 +10,16 @@ export const ERROR_CODES = {
   turn_not_found: 'Check the id; ids of other tenants are unknown too.',
   document_not_found: 'Check the id; ids of other tenants are unknown too.',
   file_not_found: 'Check the id; ids of other tenants are unknown too.',
+  action_not_found: 'Check the call id; `turns.actions` lists those of a turn.',
+  actions_missing: 'Decide the calls in details.missing too, or submit with `partial: true`.',
+  submission_conflict: 'Leave it at what was submitted first; `turns.actions` tells.',
+  turn_not_waiting: 'Look at the turn: it has gone on, or has ended.',
+  turn_not_retryable:
+    'Start a new turn, or edit one: only the last turn of a conversation can be made again.',
+  compensation_running: 'Wait until the compensation is closed, then try again.',
   conversation_busy:
     'Wait for the active turn (details.activeTurn) or cancel it, then start again.',
+  queue_full: 'Try again later, or raise TURNKEEPER_MAX_QUEUED_TURNS.',
   idempotency_conflict: 'Use a new key for a new request; this key was used with another one.',
   invalid_cursor: 'Pass `nextCursor` of an earlier page unchanged.',
   invalid_schema: 'Mend the JSON Schema that the message names.',

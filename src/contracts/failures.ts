@@ -16,6 +16,8 @@ export const FAILURE = {
   workerShutdown: 'worker_shutdown',
   /** The database or another part is out of reach. Retryable. */
   unavailable: 'unavailable',
+  /** Nobody submitted what the turn waited for. Not retryable. */
+  actionsExpired: 'actions_expired',
   /** A document cannot be ingested. Not retryable. */
   documentRejected: 'document_rejected',
 } as const;

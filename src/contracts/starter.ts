@@ -17,6 +17,8 @@ export interface TurnStarter {
   startCompensation(input: CompensateInput): Promise<void>;
   /** A running summary of the conversation is left alone. */
   startSummary(input: SummarizeInput): Promise<void>;
+  /** Tells a turn to read what was submitted; one that waits for nothing, is closed or unknown is left alone. */
+  wake(turnId: string): Promise<void>;
   executionState(workflowId: string): Promise<ExecutionState>;
   /** Asks for cancellation; a workflow that is closed or unknown is left alone. */
   cancel(workflowId: string): Promise<void>;

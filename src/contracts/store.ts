@@ -1,3 +1,4 @@
+import type { ActionStore } from './store/actions.ts';
 import type { AssistantStore } from './store/assistants.ts';
 import type { CompensationStore } from './store/compensations.ts';
 import type { ConversationStore } from './store/conversations.ts';
@@ -11,11 +12,14 @@ import type { TurnStore } from './store/turns.ts';
 
 export * from './store/pages.ts';
 export * from './store/failures.ts';
+export * from './store/actions.ts';
 export * from './store/assistants.ts';
 export * from './store/conversations.ts';
+export * from './store/conversation-items.ts';
 export * from './store/turns.ts';
 export * from './store/step-ref.ts';
 export * from './store/steps.ts';
+export * from './store/repairs.ts';
 export * from './store/events.ts';
 export * from './store/documents.ts';
 export * from './store/files.ts';
@@ -33,6 +37,7 @@ export interface Store {
   conversations: ConversationStore;
   turns: TurnStore;
   steps: StepStore;
+  actions: ActionStore;
   events: EventStore;
   documents: DocumentStore;
   files: FileStore;

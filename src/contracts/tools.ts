@@ -1,3 +1,4 @@
+import type { ClientTool } from './assistant.ts';
 import type { Json, JsonObject } from './json.ts';
 import type { ToolPolicy } from './turn.ts';
 
@@ -10,7 +11,15 @@ export interface ToolContext {
   signal: AbortSignal;
   /** Tells readers of the turn how far the tool is. */
   progress(message: string): void;
-  turn: { tenant: string; turnId: string; conversationId: string; endUser: string | null };
+  turn: ToolTurn;
+}
+
+/** The turn that a call belongs to. */
+export interface ToolTurn {
+  tenant: string;
+  turnId: string;
+  conversationId: string;
+  endUser: string | null;
 }
 
 /** Its `key` is the compensation's own. Nobody reads its `progress`. */
@@ -34,16 +43,35 @@ export interface ToolDefinition {
   policy: ToolPolicy;
   /** Milliseconds, 60,000 by default. */
   timeoutMs?: number;
-  run(args: JsonObject, context: ToolContext): Promise<Json> | Json;
+  /** Without it the caller runs the tool, and submits its outputs. */
+  run?(args: JsonObject, context: ToolContext): Promise<Json> | Json;
   /**
-   * Undoes a call that took effect, when its turn failed for good. Tried up to ten times until it resolves, each time
-   * with the same `context.key`. `output` is what `run` returned, null where that was not usable.
+   * Whether a call waits until somebody has approved it. A function is asked once, with arguments that fit their schema; a
+   * call of which it does not say false within five seconds waits.
+   */
+  approval?: 'always' | ((args: JsonObject, turn: ToolTurn) => boolean | Promise<boolean>);
+  /**
+   * Undoes a call that took effect, when its turn failed for good or somebody asked for it. Tried up to ten times until it
+   * resolves, each time with the same `context.key`. `output` is what `run` returned, null where that was not usable or
+   * nobody knows.
    */
   compensate?(args: JsonObject, output: Json, context: CompensationContext): Promise<void> | void;
+  /**
+   * Whether `compensate` is safe when nobody knows whether `run` took effect: it did not, or it did and never said so, or
+   * a worker that was cut off is still at it. Without it such a call is reported and never undone.
+   */
+  compensateUnknown?: boolean;
   /** Called after the outcome of a call is stored, unless this process died: lets go of what was kept for a retry. */
   settled?(context: Pick<ToolContext, 'key'>): Promise<void> | void;
   /** Required by `reconcilable`: looks up by `context.key` what became of an earlier attempt. */
   reconcile?(args: JsonObject, context: ToolContext): Promise<Reconciliation>;
+}
+
+/** A tool that the worker runs. */
+export type RunnableTool = ToolDefinition & Required<Pick<ToolDefinition, 'run'>>;
+
+export function isRunnable(tool: ToolDefinition): tool is RunnableTool {
+  return tool.run !== undefined;
 }
 
 export const DEFAULT_TOOL_TIMEOUT_MS = 60_000;
@@ -84,4 +112,6 @@ export interface Tools {
   get(name: string): ToolDefinition | undefined;
   checkArguments(name: string, args: Json): SchemaErrors;
   checkOutput(name: string, output: Json): SchemaErrors;
+  /** With tools that the caller of a turn runs; they hide those of the same name. */
+  including(clientTools: ClientTool[]): Tools;
 }

@@ -1,3 +1,5 @@
+import type { ActionKind, ActionsRead } from './actions.ts';
+
 /** Input of the `turn` workflow: ids and limits, never a transcript. */
 export interface TurnInput {
   tenant: string;
@@ -47,6 +49,8 @@ export interface RespondInput extends StepInput {
   model: string | null;
   /** The failure of the step this one stands in for. */
   follows: { step: string; reason: string } | null;
+  /** Calls of this reply are not made any more: it is the last round. */
+  last?: true;
 }
 
 export type ToolPolicy = 'idempotent' | 'at-most-once' | 'reconcilable';
@@ -54,9 +58,11 @@ export type ToolPolicy = 'idempotent' | 'at-most-once' | 'reconcilable';
 export interface ToolCallRef {
   callId: string;
   name: string;
-  /** Null when no such tool was offered; the model is told so. */
+  /** Null when no such tool was offered, or the caller runs it. */
   policy: ToolPolicy | null;
   timeoutMs: number;
+  /** Absent for a call that is made at once. */
+  waits?: ActionKind;
 }
 
 export type Reply =
@@ -66,6 +72,12 @@ export type Reply =
 
 export interface RunToolInput extends StepInput {
   call: ToolCallRef;
+}
+
+export interface ReadActionsInput {
+  tenant: string;
+  turnId: string;
+  callIds: string[];
 }
 
 export interface CloseTurnInput {
@@ -79,13 +91,14 @@ export interface TurnActivities {
   retrieve(input: StepInput): Promise<{ passages: number }>;
   respond(input: RespondInput): Promise<Reply>;
   runTool(input: RunToolInput): Promise<{ outcome: ToolOutcome }>;
+  readActions(input: ReadActionsInput): Promise<ActionsRead>;
   closeTurn(input: CloseTurnInput): Promise<TurnOutcome>;
 }
 
 /** `failed` was told to the model; `unknown` means it started and nobody knows how it went. */
 export type ToolOutcome = 'succeeded' | 'failed' | 'unknown';
 
-/** Undoing what a failed turn did; workflow id `compensate:<turnId>`. */
+/** Undoing what a turn did; workflow id `compensate:<turnId>`. */
 export interface CompensateInput {
   tenant: string;
   turnId: string;

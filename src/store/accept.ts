@@ -1,34 +1,18 @@
 import { TURN_LIMIT_DEFAULTS } from '../contracts/assistant.ts';
-import type { Accepted, AcceptTurn, Assistant, NewEvent, Turn } from '../contracts/store.ts';
+import type { Accepted, AcceptTurn, Assistant, Turn } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import { findAssistant } from './assistants.ts';
-import { conversationNotFound } from './conversations.ts';
+import { Busy, lockConversation, unlessBusy } from './conversation-lock.ts';
 import type { Database, Queryable } from './database.ts';
+import { interrupt } from './interrupt.ts';
 import { claimKey, resourceId } from './keys.ts';
+import { enqueueTurn, requireRoom } from './queue.ts';
+import { startedEvent } from './turn-events.ts';
 import { findTurnWithInput, toTurn, turnNotFound, type TurnRow } from './turn-rows.ts';
 
-/** Carries the holder out of the transaction that it rolls back, the key included. */
-class Busy extends Error {
-  readonly activeTurn: string;
-  constructor(activeTurn: string) {
-    super('busy');
-    this.activeTurn = activeTurn;
-  }
-}
-
 /** Idempotency key, conversation lock, turn row and user items in one transaction, or nothing. */
-export async function acceptTurn(
-  db: Database,
-  tenant: string,
-  request: AcceptTurn,
-): Promise<Accepted> {
-  try {
-    return await db.transaction((tx) => accept(tx, tenant, request));
-  } catch (error) {
-    if (!(error instanceof Busy)) throw error;
-    const { turn, input } = await findTurnWithInput(db, tenant, error.activeTurn);
-    return { kind: 'busy', active: turn, activeInput: input };
-  }
+export function acceptTurn(db: Database, tenant: string, request: AcceptTurn): Promise<Accepted> {
+  return unlessBusy(db, tenant, (tx) => accept(tx, tenant, request));
 }
 
 async function accept(tx: Queryable, tenant: string, request: AcceptTurn): Promise<Accepted> {
@@ -38,31 +22,37 @@ async function accept(tx: Queryable, tenant: string, request: AcceptTurn): Promi
   if (!(await claimKey(tx, { tenant, scope, key: request.key, id: turnId }))) {
     return { kind: 'repeated', ...(await findTurnWithInput(tx, tenant, turnId)) };
   }
-  const [nowMs, assistant] = await Promise.all([
-    lockConversation(tx, tenant, request),
+  const [{ activeTurn, nowMs }, assistant] = await Promise.all([
+    lockConversation(tx, tenant, request.conversationId),
     findAssistant(tx, tenant, request.assistantId, request.assistantVersion),
   ]);
   const input = turnInput(tenant, turnId, request.conversationId, assistant, nowMs);
-  return { kind: 'accepted', turn: await insertTurn(tx, input, request), input };
+  const turn =
+    activeTurn === null
+      ? await insertTurn(tx, input, request)
+      : await insertBehind(tx, activeTurn, input, request, nowMs);
+  return { kind: 'accepted', turn, input };
 }
 
-/** Answers the time, by the clock that deadlines are measured with. */
-async function lockConversation(
+/** The turn waits, where it may. */
+async function insertBehind(
   tx: Queryable,
-  tenant: string,
-  { conversationId }: AcceptTurn,
-): Promise<number> {
-  const [row] = await tx.query<{ active_turn: string | null; now_ms: number }>(
-    `SELECT active_turn, floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
-     FROM turnkeeper.conversations WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
-    [tenant, conversationId],
-  );
-  if (!row) throw conversationNotFound(conversationId);
-  if (row.active_turn) throw new Busy(row.active_turn);
-  return row.now_ms;
+  activeTurn: string,
+  input: TurnInput,
+  request: AcceptTurn,
+  nowMs: number,
+): Promise<Turn> {
+  const { conversationId, whenBusy } = request;
+  if (!whenBusy) throw new Busy(activeTurn, { full: false });
+  const interrupting = whenBusy.policy === 'interrupt';
+  if (interrupting)
+    await interrupt(tx, input.tenant, { conversationId, activeTurn, by: input.turnId });
+  else await requireRoom(tx, { conversationId, activeTurn }, whenBusy.maxQueued);
+  const interrupts = interrupting ? activeTurn : null;
+  return enqueueTurn(tx, input, request, { timeoutMs: input.deadlineMs - nowMs, interrupts });
 }
 
-function turnInput(
+export function turnInput(
   tenant: string,
   turnId: string,
   conversationId: string,
@@ -84,10 +74,10 @@ function turnInput(
 }
 
 /** The turn, its hold on the conversation, its items and its first event. */
-async function insertTurn(
+export async function insertTurn(
   tx: Queryable,
   input: TurnInput,
-  { items, cancelAfterMs }: AcceptTurn,
+  { items, cancelAfterMs }: Pick<AcceptTurn, 'items' | 'cancelAfterMs'>,
 ): Promise<Turn> {
   const { turnId, conversationId, assistant } = input;
   const [row] = await tx.query<TurnRow>(
@@ -126,14 +116,4 @@ async function insertTurn(
   );
   if (!row) throw turnNotFound(turnId);
   return toTurn(row);
-}
-
-function startedEvent({ turnId, conversationId, assistant }: TurnInput): NewEvent {
-  return {
-    type: 'turn.started',
-    turn_id: turnId,
-    conversation_id: conversationId,
-    assistant_id: assistant.id,
-    assistant_version: assistant.version,
-  };
 }

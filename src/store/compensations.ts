@@ -7,17 +7,21 @@ import type {
   StepRef,
 } from '../contracts/store.ts';
 import type { CompensateInput, EffectRef } from '../contracts/turn.ts';
-import type { Item, Json } from '../contracts/json.ts';
+import type { Item, Json, JsonObject } from '../contracts/json.ts';
 import type { Database, Queryable } from './database.ts';
+import { argumentsOf, noteEffects, readEffects, UNDOABLE } from './effects.ts';
 import { holdStep, requireSettled, takeStep } from './ledger.ts';
 import { settle } from './settle.ts';
-
-/** Holds for a tool step `s` whose effect is known and can be undone. A failed one's output was not usable. */
-export const UNDOABLE =
-  "s.kind = 'tool' AND s.compensable AND s.outcome IN ('succeeded', 'failed')";
+import { findTurn } from './turn-rows.ts';
+import { askForCompensation, lockConversationOf } from './undo.ts';
 
 export function compensationStore(db: Database): CompensationStore {
   return {
+    request: (tenant, turnId) => db.transaction((tx) => askForCompensation(tx, tenant, turnId)),
+    async outcomes(tenant, turnId) {
+      await findTurn(db, tenant, turnId);
+      return readEffects(db, turnId);
+    },
     async effects(tenant, turnId) {
       await requireCompensation(db, { tenant, turnId });
       return unsettledEffects(db, turnId);
@@ -85,8 +89,11 @@ interface EffectRow {
   conversation_id: string;
   end_user: string | null;
   tool_name: string;
+  known: boolean;
   item: Item;
-  result: { returned: Json };
+  edited_arguments: JsonObject | null;
+  /** Null for a call that its turn was ended over. */
+  result: { returned?: Json } | null;
 }
 
 async function loadEffect(
@@ -95,11 +102,13 @@ async function loadEffect(
   callId: string,
 ): Promise<EffectToUndo> {
   const [row] = await db.query<EffectRow>(
-    `SELECT t.conversation_id, c.end_user, s.tool_name, i.item, s.result
+    `SELECT t.conversation_id, c.end_user, s.tool_name, s.outcome <> 'unknown' AS known, i.item, s.result,
+       a.edited_arguments
      FROM turnkeeper.turns t
      JOIN turnkeeper.conversations c ON c.id = t.conversation_id
      JOIN turnkeeper.steps s ON s.turn_id = t.id AND s.call_id = $3 AND ${UNDOABLE}
      JOIN turnkeeper.items i ON i.turn_id = t.id AND i.call_id = $3 AND i.type = 'function_call'
+     LEFT JOIN turnkeeper.actions a ON a.turn_id = t.id AND a.call_id = $3
      WHERE t.tenant = $1 AND t.id = $2`,
     [tenant, turnId, callId],
   );
@@ -108,8 +117,9 @@ async function loadEffect(
     conversationId: row.conversation_id,
     endUser: row.end_user,
     toolName: row.tool_name,
-    arguments: String(row.item['arguments'] || '{}'),
-    output: row.result.returned,
+    arguments: argumentsOf(row),
+    output: row.result?.returned ?? null,
+    known: row.known,
   };
 }
 
@@ -125,7 +135,7 @@ async function settleCompensation(
 
 async function close(tx: Queryable, compensation: CompensateInput): Promise<void> {
   const { turnId } = compensation;
-  await requireCompensation(tx, compensation, 'FOR NO KEY UPDATE');
+  if ((await lockCompensation(tx, compensation)) === 'closed') return;
   const left = await unsettledEffects(tx, turnId);
   if (left.length > 0) throw rolledBack(`The store has unsettled effects of turn ${turnId}.`);
   await markClosed(tx, turnId);
@@ -137,8 +147,7 @@ async function abandon(
   failure: StepFailure,
 ): Promise<number> {
   const { turnId } = compensation;
-  const state = await requireCompensation(tx, compensation, 'FOR NO KEY UPDATE');
-  if (state === 'closed') return 0;
+  if ((await lockCompensation(tx, compensation)) === 'closed') return 0;
   const left = await unsettledEffects(tx, turnId);
   await insertSteps(
     tx,
@@ -154,6 +163,17 @@ async function abandon(
   return left.length;
 }
 
+/** With its conversation, which is told how it ended. */
+async function lockCompensation(
+  tx: Queryable,
+  { tenant, turnId }: CompensateInput,
+): Promise<'requested' | 'closed'> {
+  await lockConversationOf(tx, tenant, turnId);
+  return requireCompensation(tx, { tenant, turnId }, 'FOR NO KEY UPDATE');
+}
+
+/** Once: whoever comes upon a closed one changes nothing. */
 async function markClosed(tx: Queryable, turnId: string): Promise<void> {
   await tx.query("UPDATE turnkeeper.turns SET compensation = 'closed' WHERE id = $1", [turnId]);
+  await noteEffects(tx, turnId, ['undone', 'not_undone']);
 }

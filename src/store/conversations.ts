@@ -1,4 +1,3 @@
-import { TurnkeeperError } from '../contracts/errors.ts';
 import type { Item, JsonObject } from '../contracts/json.ts';
 import type {
   Conversation,
@@ -7,6 +6,8 @@ import type {
   ConversationSummary,
   RequestKey,
 } from '../contracts/store.ts';
+import { addItems } from './add-items.ts';
+import { conversationNotFound } from './conversation-lock.ts';
 import type { Database, Queryable } from './database.ts';
 import { claimKey, resourceId } from './keys.ts';
 import { readPage } from './pages.ts';
@@ -18,6 +19,8 @@ interface ConversationRow extends SummaryColumns {
   end_user: string | null;
   metadata: JsonObject;
   active_turn: string | null;
+  branched_from_conversation: string | null;
+  branched_from_turn: string | null;
   created_at: Date;
 }
 
@@ -31,6 +34,7 @@ export interface ItemRow {
   turn_id: string | null;
   item: Item;
   created_at: Date;
+  superseded_by?: string | null;
 }
 
 export function conversationStore(db: Database): ConversationStore {
@@ -51,15 +55,15 @@ export function conversationStore(db: Database): ConversationStore {
         },
         page,
       ),
-    async items(tenant, id, { turnId }, page) {
+    async items(tenant, id, { turnId, superseded = false }, page) {
       await findConversation(db, tenant, id);
       if (turnId !== undefined) await findTurn(db, tenant, turnId);
       return readPage(
         db,
         {
-          sql: `SELECT position, turn_id, item, created_at FROM turnkeeper.items
-                WHERE conversation_id = $1 AND ($2::uuid IS NULL OR turn_id = $2)`,
-          params: [id, turnId ?? null],
+          sql: `SELECT position, turn_id, item, created_at, superseded_by FROM turnkeeper.items
+                WHERE conversation_id = $1 AND ($2::uuid IS NULL OR turn_id = $2) AND ($3 OR superseded_by IS NULL)`,
+          params: [id, turnId ?? null, superseded],
           column: 'position',
           place: (row: ItemRow) => row.position,
           map: toItem,
@@ -67,6 +71,7 @@ export function conversationStore(db: Database): ConversationStore {
         page,
       );
     },
+    addItems: (tenant, id, request) => addItems(db, tenant, id, request),
   };
 }
 
@@ -99,10 +104,6 @@ export async function findConversation(
   return toConversation(row);
 }
 
-export function conversationNotFound(id: string): TurnkeeperError {
-  return new TurnkeeperError('conversation_not_found', `There is no conversation ${id}.`, { id });
-}
-
 function toConversation(row: ConversationRow): Conversation {
   return {
     id: row.id,
@@ -110,8 +111,14 @@ function toConversation(row: ConversationRow): Conversation {
     metadata: row.metadata,
     activeTurn: row.active_turn,
     summary: toSummary(row),
+    branchedFrom: branchOf(row),
     createdAt: row.created_at,
   };
+}
+
+function branchOf(row: ConversationRow): Conversation['branchedFrom'] {
+  const { branched_from_conversation: conversationId, branched_from_turn: turnId } = row;
+  return conversationId === null || turnId === null ? null : { conversationId, turnId };
 }
 
 export function toSummary(row: SummaryColumns): ConversationSummary | null {
@@ -124,5 +131,6 @@ export function toItem(row: ItemRow): ConversationItem {
     turnId: row.turn_id,
     item: row.item,
     createdAt: row.created_at,
+    ...(row.superseded_by && { supersededBy: row.superseded_by }),
   };
 }

@@ -3,7 +3,9 @@ import { StepRefused } from '../contracts/store.ts';
 import type {
   BeginStep,
   BegunStep,
+  ClaimTool,
   Fence,
+  Repairs,
   RunningCall,
   Step,
   StepFailure,
@@ -42,12 +44,16 @@ export interface StepRow {
 
 /** Begins a step, or takes it over from an earlier attempt, or hands back what it came to. */
 export async function beginStep(db: Database, step: BeginStep): Promise<BegunStep> {
-  if (await insertStep(db, step)) return { state: 'open', earlierAttempts: 0 };
-  return db.transaction(async (tx) => {
-    await lockOpenTurn(tx, step);
-    await requireSettled(tx, step);
-    return takeStep(tx, step);
-  });
+  const [inserted] = await insertStep(db, step, () => 'SELECT 1');
+  if (inserted) return { state: 'open', earlierAttempts: 0 };
+  return db.transaction((tx) => takeOver(tx, step));
+}
+
+/** Hands the step of a turn that goes on to this attempt, or hands back what it came to. */
+export async function takeOver(tx: Queryable, step: BeginStep | ClaimTool): Promise<BegunStep> {
+  await lockOpenTurn(tx, step);
+  await requireSettled(tx, step);
+  return takeStep(tx, step);
 }
 
 /** Hands a step that is there to this attempt, or hands back what it came to. */
@@ -94,14 +100,21 @@ export async function requireSettled(
   );
 }
 
+/** Names of the parameters of the statement that inserts a step. */
+const STEP_PARAMETERS = { tenant: '$1', turn: '$2', call: '$10' };
+
 /**
- * Most steps begin once: in one statement, under the turn's lock, with the event that tells of it. Answers false, and has
- * changed nothing, when the step is there already or may not begin.
+ * Most steps begin once: in one statement, under the turn's lock, with the event that tells of it. Answers what `reading`
+ * selects beside; nothing, and has changed nothing, when the step is there already or may not begin.
  */
-async function insertStep(db: Queryable, step: BeginStep): Promise<boolean> {
+export async function insertStep<Row>(
+  db: Queryable,
+  step: BeginStep | ClaimTool,
+  reading: (parameters: typeof STEP_PARAMETERS) => string,
+): Promise<Row[]> {
   const respond = step.kind === 'respond' ? step : undefined;
   const tool = step.kind === 'tool' ? step : undefined;
-  const inserted = await db.query(
+  return db.query<Row>(
     `WITH turn AS (
        SELECT id, state FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR SHARE
      ), settled AS (
@@ -110,20 +123,24 @@ async function insertStep(db: Queryable, step: BeginStep): Promise<boolean> {
      ), fresh AS (
        SELECT id FROM turn WHERE state <> 'sealed' AND NOT EXISTS (
          SELECT 1 FROM turnkeeper.steps WHERE turn_id = $2 AND key = $3)
+         AND ($10::text IS NULL OR EXISTS (
+           SELECT 1 FROM turnkeeper.items WHERE turn_id = $2 AND call_id = $10 AND type = 'function_call'))
      ), sequence AS (
        SELECT turn_id, next_seq FROM turnkeeper.event_sequences
        WHERE turn_id = (SELECT id FROM fresh) FOR NO KEY UPDATE
      ), step AS (
        INSERT INTO turnkeeper.steps (turn_id, key, kind, status, fence_ms, fence_attempt, attempts, base_event,
-         model, follows, call_id, tool_name, policy, compensable, timeout_ms)
-       SELECT turn_id, $3, $7, 'open', $4, $5, 1, next_seq, $8, $9, $10, $11, $12, $13, $14
+         model, follows, call_id, tool_name, policy, compensable, compensate_unknown, timeout_ms)
+       SELECT turn_id, $3, $7, 'open', $4, $5, 1, next_seq, $8, $9, $10, $11, $12, $13, $14, $15
        FROM sequence, settled WHERE settled.count = cardinality($6::text[])
        ON CONFLICT DO NOTHING RETURNING turn_id, key, base_event
      ), raised AS (
        UPDATE turnkeeper.event_sequences SET next_seq = next_seq + 1 WHERE turn_id = (SELECT turn_id FROM step)
+     ), event AS (
+       INSERT INTO turnkeeper.events (turn_id, seq, step_key, event)
+       SELECT turn_id, base_event, key, $16 FROM step
      )
-     INSERT INTO turnkeeper.events (turn_id, seq, step_key, event)
-     SELECT turn_id, base_event, key, $15 FROM step RETURNING 1`,
+     SELECT found.* FROM step, (${reading(STEP_PARAMETERS)}) found`,
     [
       step.tenant,
       step.turnId,
@@ -138,11 +155,11 @@ async function insertStep(db: Queryable, step: BeginStep): Promise<boolean> {
       tool?.name ?? null,
       tool?.policy ?? null,
       tool?.compensable ?? false,
+      tool?.compensateUnknown ?? false,
       tool?.timeoutMs ?? null,
       JSON.stringify(stepStarted(step)),
     ],
   );
-  return inserted.length > 0;
 }
 
 async function lockStep(tx: Queryable, { tenant, turnId, step }: StepRef): Promise<StepRow> {
@@ -231,6 +248,7 @@ function toStep(row: StepRow): Step {
     model: row.model,
     tool: callId === null || name === null ? null : { callId, name, policy, outcome },
     error: row.error,
+    repairs: row.kind === 'repair' ? (row.result as unknown as Repairs) : null,
     startedAt: row.started_at,
     settledAt: row.settled_at,
   };

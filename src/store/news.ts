@@ -22,7 +22,7 @@ export function announcing(
   notifications: Notifications | null = null,
 ): Store {
   const news = createNews(notifications);
-  const { turns, steps, events } = store;
+  const { turns, steps, actions, events } = store;
   const announced = async <T>(subject: Subject, writing: Promise<T>): Promise<T> => {
     const written = await writing;
     news.announce(subject);
@@ -38,10 +38,16 @@ export function announcing(
     steps: {
       ...steps,
       begin: (step) => announced(step, steps.begin(step)),
+      claim: (step) => announced(step, steps.claim(step)),
       settleRetrieval: (ref, passages) => announced(ref, steps.settleRetrieval(ref, passages)),
       settleResponse: (ref, response) => announced(ref, steps.settleResponse(ref, response)),
       settleTool: (ref, call) => announced(ref, steps.settleTool(ref, call)),
       settleFailure: (ref, ...failure) => announced(ref, steps.settleFailure(ref, ...failure)),
+    },
+    actions: {
+      ...actions,
+      submit: (tenant, turnId, submission) =>
+        announced({ tenant, turnId }, actions.submit(tenant, turnId, submission)),
     },
     events: {
       ...events,

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { TurnkeeperError } from '../contracts/errors.ts';
 import { StoreUnavailable, type Store } from '../contracts/store.ts';
+import { actionStore } from './actions.ts';
 import { assistantStore } from './assistants.ts';
 import { compensationStore } from './compensations.ts';
 import { conversationStore } from './conversations.ts';
@@ -30,6 +31,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     conversations: conversationStore(db),
     turns: turnStore(db),
     steps: stepStore(db),
+    actions: actionStore(db),
     events: eventStore(db),
     documents: documentStore(db),
     files: fileStore(db),

@@ -1,23 +1,21 @@
 import { foldPartialAnswer } from '../conversation/fold.ts';
+import { undecidedOutput } from '../conversation/action-output.ts';
 import { openCallOutput } from '../conversation/tool-output.ts';
 import type { Item } from '../contracts/json.ts';
-import type {
-  AbandonedCall,
-  InterruptedTool,
-  NewEvent,
-  Sealed,
-  StepFailure,
-  Usage,
-} from '../contracts/store.ts';
+import type { AbandonedCall, InterruptedTool, Sealed, StepFailure } from '../contracts/store.ts';
 import type { Ending, FinalStatus, TurnInput } from '../contracts/turn.ts';
-import { UNDOABLE } from './compensations.ts';
 import type { Queryable } from './database.ts';
+import { dispatch, release } from './dispatch.ts';
 import { appendInTransaction, readStepEvents } from './events.ts';
+import { closeActions } from './require-actions.ts';
 import type { StepRow } from './ledger.ts';
 import { abandonCalls } from './model-calls.ts';
+import { leaveQueue } from './queue.ts';
 import { insertOutput, insertToolOutput, reservePositions } from './settle.ts';
 import { OUTGROWN } from './summaries.ts';
+import { doneEvent } from './turn-events.ts';
 import { turnNotFound } from './turn-rows.ts';
+import { sealEffects } from './undo.ts';
 import { readUsage } from './usage.ts';
 
 interface LockedTurn {
@@ -30,7 +28,10 @@ interface LockedTurn {
   duration_ms: number;
   next_turn: string | null;
   compensation: 'requested' | 'closed' | null;
+  compensate_wanted: boolean;
   reader_gone: boolean;
+  /** Another turn was to come in its place. */
+  interrupted: boolean;
 }
 
 interface LockedConversation {
@@ -59,25 +60,32 @@ export async function sealTurn(
     return { ...told, interruptedTools, ...followUps(tenant, turnId, turn, compensating) };
   }
   if (ending.status === 'expired' && !turn.overdue && !turn.waiting) return null;
-  const [next, tidy] = await Promise.all([
-    turn.holds_lock ? handOver(tx, turn.conversation_id) : null,
-    isTidy(tx, turnId),
+  const [awaited, { tidy, called }] = await Promise.all([
+    turn.holds_lock && release(tx, turn.conversation_id),
+    whatIsLeft(tx, turnId),
+    turn.state === 'queued' && leaveQueue(tx, turnId),
   ]);
   const abandonedCalls = tidy ? [] : await closeOpenSteps(tx, turnId);
   const interruptedTools = tidy ? [] : await readInterrupted(tx, turnId);
   const usage = await readUsage(tx, turnId);
   const reason = reasonOf(ending, turn);
   await Promise.all([
-    writeEnding(tx, turnId, ending, reason, next?.turnId ?? null),
+    writeEnding(tx, turnId, ending, reason),
     appendInTransaction(tx, turnId, null, [doneEvent(ending.status, reason, usage)]),
   ]);
-  const compensating = ending.status === 'failed' && (await requestCompensation(tx, turnId));
+  const end = { status: ending.status, wanted: turn.compensate_wanted };
+  const compensating = called && (await sealEffects(tx, turnId, end));
+  const next = awaited ? await handOver(tx, tenant, turn, { turnId, reason }) : null;
   const told = { status: ending.status, reason, won: true, durationMs, abandonedCalls, next };
   return { ...told, interruptedTools, ...followUps(tenant, turnId, turn, compensating) };
 }
 
 /** Why it was cancelled the workflow is not told. */
 function reasonOf(ending: Ending, turn: LockedTurn): string | null {
+  const isQueued = turn.state === 'queued';
+  if (ending.status === 'expired' && isQueued) return 'queue_timeout';
+  if (ending.status === 'cancelled' && turn.interrupted)
+    return isQueued ? 'superseded' : 'interrupted';
   if (ending.status === 'cancelled' && turn.reader_gone) return 'reader_gone';
   return 'reason' in ending ? ending.reason : null;
 }
@@ -95,17 +103,6 @@ function followUps(
   };
 }
 
-/** In the sealing transaction, so that no failed turn is without it. Answers whether there is anything to undo. */
-async function requestCompensation(tx: Queryable, turnId: string): Promise<boolean> {
-  const requested = await tx.query(
-    `UPDATE turnkeeper.turns SET compensation = 'requested' WHERE id = $1 AND EXISTS (
-       SELECT 1 FROM turnkeeper.steps s WHERE s.turn_id = $1 AND ${UNDOABLE})
-     RETURNING 1`,
-    [turnId],
-  );
-  return requested.length > 0;
-}
-
 /** Conversation first, then turn: the order of locks everywhere. */
 async function lockTurn(tx: Queryable, tenant: string, turnId: string): Promise<SealRow> {
   const [[conversation], [turn]] = await Promise.all([
@@ -117,8 +114,8 @@ async function lockTurn(tx: Queryable, tenant: string, turnId: string): Promise<
     ),
     tx.query<LockedTurn>(
       `SELECT conversation_id, state, status, reason, next_turn,
-         deadline <= clock_timestamp() AS overdue, status = 'requires_action' AS waiting, compensation,
-         reader_gone_at IS NOT NULL AS reader_gone,
+         deadline <= clock_timestamp() AS overdue, status = 'requires_action' AS waiting, compensation, compensate_wanted,
+         reader_gone_at IS NOT NULL AS reader_gone, interrupted_by IS NOT NULL AS interrupted,
          (extract(epoch FROM coalesce(sealed_at, now()) - coalesce(accepted_at, created_at))
            * 1000)::float8 AS duration_ms
        FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
@@ -142,16 +139,23 @@ const INTERRUPTED: StepFailure = {
   message: 'The turn ended before this step was settled.',
 };
 
-/** Whether nothing is open, as behind most turns. Asked once the turn is locked, so that nothing is opened afterwards. */
-async function isTidy(tx: Queryable, turnId: string): Promise<boolean> {
-  const open = await tx.query(
-    `SELECT 1 FROM turnkeeper.steps WHERE turn_id = $1 AND status = 'open'
-     UNION ALL SELECT 1 FROM turnkeeper.model_calls WHERE turn_id = $1 AND state = 'intent'
-     UNION ALL SELECT 1 FROM turnkeeper.items c WHERE ${OPEN_CALL}
-     LIMIT 1`,
+/**
+ * Whether nothing is open, as behind most turns, and whether tools were called. Asked once the turn is locked, so that
+ * nothing is opened afterwards.
+ */
+async function whatIsLeft(
+  tx: Queryable,
+  turnId: string,
+): Promise<{ tidy: boolean; called: boolean }> {
+  const [left] = await tx.query<{ tidy: boolean; called: boolean }>(
+    `SELECT NOT EXISTS (
+       SELECT 1 FROM turnkeeper.steps WHERE turn_id = $1 AND status = 'open'
+       UNION ALL SELECT 1 FROM turnkeeper.model_calls WHERE turn_id = $1 AND state = 'intent'
+       UNION ALL SELECT 1 FROM turnkeeper.items c WHERE ${OPEN_CALL}) AS tidy,
+       EXISTS (SELECT 1 FROM turnkeeper.steps WHERE turn_id = $1 AND kind = 'tool') AS called`,
     [turnId],
   );
-  return open.length === 0;
+  return left ?? { tidy: true, called: false };
 }
 
 /** Of items `c`: a call of turn $1 without an output. */
@@ -212,28 +216,25 @@ async function answerOpenCalls(tx: Queryable, turnId: string, openSteps: StepRow
     `SELECT c.call_id, c.step_key, c.item FROM turnkeeper.items c WHERE ${OPEN_CALL} ORDER BY c.position`,
     [turnId],
   );
+  const undecided = await closeActions(tx, turnId);
   for (const { call_id: callId, step_key: step } of calls) {
     const started = openSteps.some((open) => open.call_id === callId);
-    await insertToolOutput(tx, turnId, { callId, step, output: openCallOutput(started) });
+    const kind = undecided.get(callId);
+    const output = kind ? undecidedOutput(kind) : openCallOutput(started);
+    await insertToolOutput(tx, turnId, { callId, step, output });
   }
 }
 
-/** The lock goes to the oldest queued turn, or is released. */
-async function handOver(tx: Queryable, conversationId: string): Promise<TurnInput | null> {
-  const [row] = await tx.query<{ workflow_input: TurnInput }>(
-    `WITH next AS (
-       UPDATE turnkeeper.turns SET state = 'accepted', status = 'in_progress', accepted_at = now()
-       WHERE id = (
-         SELECT id FROM turnkeeper.turns
-         WHERE conversation_id = $1 AND state = 'queued' ORDER BY number LIMIT 1)
-       RETURNING id, workflow_input
-     ), conversation AS (
-       UPDATE turnkeeper.conversations SET active_turn = (SELECT id FROM next) WHERE id = $1
-     )
-     SELECT workflow_input FROM next`,
-    [conversationId],
-  );
-  return row?.workflow_input ?? null;
+/** The released conversation goes to the first turn that still waits, once this one has left everything in it. */
+async function handOver(
+  tx: Queryable,
+  tenant: string,
+  { conversation_id: conversationId }: LockedTurn,
+  ended: { turnId: string; reason: string | null },
+): Promise<TurnInput | null> {
+  const { next, late } = await dispatch(tx, conversationId, ended);
+  for (const id of late) await sealTurn(tx, tenant, id, { status: 'expired' });
+  return next;
 }
 
 async function writeEnding(
@@ -241,21 +242,9 @@ async function writeEnding(
   turnId: string,
   ending: Ending,
   reason: string | null,
-  next: string | null,
 ): Promise<void> {
   await tx.query(
-    `UPDATE turnkeeper.turns SET state = 'sealed', status = $2, reason = $3, message = $4, next_turn = $5,
-       sealed_at = now() WHERE id = $1`,
-    [turnId, ending.status, reason, 'message' in ending ? ending.message : null, next],
+    `UPDATE turnkeeper.turns SET state = 'sealed', status = $2, reason = $3, message = $4, sealed_at = now() WHERE id = $1`,
+    [turnId, ending.status, reason, 'message' in ending ? ending.message : null],
   );
-}
-
-function doneEvent(status: FinalStatus, reason: string | null, usage: Usage): NewEvent {
-  const { inputTokens, outputTokens, totalTokens } = usage;
-  const tokens = {
-    input_tokens: inputTokens,
-    output_tokens: outputTokens,
-    total_tokens: totalTokens,
-  };
-  return { type: 'turn.done', status, reason, usage: tokens };
 }

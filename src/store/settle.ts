@@ -1,12 +1,12 @@
 import type { Item, Json } from '../contracts/json.ts';
 import type { Passage } from '../contracts/retrieval.ts';
 import { StepRefused } from '../contracts/store.ts';
-import type { SettleResponse, SettleTool, StepFailure, StepRef } from '../contracts/store.ts';
-import type { ToolOutcome } from '../contracts/turn.ts';
+import type { SettleResponse, StepFailure, StepRef } from '../contracts/store.ts';
 import type { Queryable } from './database.ts';
 import { appendInTransaction } from './events.ts';
 import { holdStep, rewindTo, type StepRow } from './ledger.ts';
 import { completeCall } from './model-calls.ts';
+import { lockWaiting, requireActions } from './require-actions.ts';
 import { insertPassages, readSources } from './passages.ts';
 import { stepSettled } from './step-events.ts';
 import { askForSummary } from './summaries.ts';
@@ -34,8 +34,9 @@ export async function settleResponse(
   response: SettleResponse,
 ): Promise<void> {
   // The conversation is locked before the step, as everywhere.
-  const [conversation, step] = await Promise.all([
+  const [conversation, , step] = await Promise.all([
     reservePositions(tx, ref.turnId, response.items),
+    response.waiting && lockWaiting(tx, ref),
     holdStep(tx, ref),
   ]);
   if (!step) return;
@@ -47,6 +48,7 @@ export async function settleResponse(
     usage && completeCall(tx, ref.turnId, usage.callId, usage.call),
     summarize !== null && askForSummary(tx, ref.turnId, summarize),
     settle(tx, ref, { status: 'completed', result: reply as unknown as Json, toolDefinitions }),
+    response.waiting && requireActions(tx, ref, response.waiting),
   ]);
 }
 
@@ -74,7 +76,7 @@ export async function reservePositions(
 
 export async function insertOutput(
   tx: Queryable,
-  { turnId, step }: { turnId: string; step: string },
+  { turnId, step }: { turnId: string; step: string | null },
   { conversationId, first }: Positions,
   items: Item[],
 ): Promise<void> {
@@ -101,25 +103,6 @@ export async function insertOutput(
 
 function isCall(item: Item): boolean {
   return item.type === 'function_call';
-}
-
-export async function settleTool(tx: Queryable, ref: StepRef, call: SettleTool): Promise<void> {
-  const step = await holdStep(tx, ref);
-  if (!step) return;
-  const { outcome, effect } = call;
-  const status = outcome === 'succeeded' ? 'completed' : 'failed';
-  await Promise.all([
-    insertToolOutput(tx, ref.turnId, { ...call, step: ref.step }),
-    settle(tx, ref, {
-      status,
-      // Whoever undoes it needs to know what it returned, and not as the model was told.
-      result: { outcome, ...(step.compensable && effect) },
-      outcome,
-      compensable: step.compensable && (effect !== null || outcome === 'unknown'),
-      error: call.error,
-    }),
-    appendInTransaction(tx, ref.turnId, ref.step, [stepSettled(step, status, { outcome })]),
-  ]);
 }
 
 /** Puts the output at the place that was reserved for it when its call was stored. */
@@ -169,24 +152,20 @@ export async function settle(
   end: {
     status: 'completed' | 'failed';
     result: Json;
-    outcome?: ToolOutcome;
-    compensable?: boolean;
     error?: StepFailure | null;
     toolDefinitions?: Json;
   },
 ): Promise<void> {
   await tx.query(
-    `UPDATE turnkeeper.steps SET status = $3, result = $4, outcome = $5, error = $6, tool_definitions = $7,
-       compensable = $8, settled_at = now() WHERE turn_id = $1 AND key = $2`,
+    `UPDATE turnkeeper.steps SET status = $3, result = $4, error = $5, tool_definitions = $6,
+       settled_at = now() WHERE turn_id = $1 AND key = $2`,
     [
       turnId,
       step,
       end.status,
       JSON.stringify(end.result),
-      end.outcome ?? null,
       end.error ? JSON.stringify(end.error) : null,
       end.toolDefinitions ? JSON.stringify(end.toolDefinitions) : null,
-      end.compensable ?? false,
     ],
   );
 }

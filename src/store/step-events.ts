@@ -1,5 +1,5 @@
 import type { JsonObject } from '../contracts/json.ts';
-import type { BeginStep, NewEvent, StepKind } from '../contracts/store.ts';
+import type { BeginStep, ClaimTool, NewEvent, StepKind } from '../contracts/store.ts';
 
 /** A step that a turn's stream tells of, as its row has it. */
 interface ToldStep {
@@ -11,7 +11,7 @@ interface ToldStep {
 }
 
 /** Told once a step: attempts that come later go on with it. */
-export function stepStarted(step: BeginStep): NewEvent {
+export function stepStarted(step: BeginStep | ClaimTool): NewEvent {
   const tool = step.kind === 'tool' ? step : null;
   return stepEvent('started', {
     key: step.step,

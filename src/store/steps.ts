@@ -1,12 +1,10 @@
 import type { AssistantDefinition } from '../contracts/assistant.ts';
-import type { Item } from '../contracts/json.ts';
 import { isOrphan, StepRefused } from '../contracts/store.ts';
 import type {
   ConversationItem,
   IntendedCall,
   StepRef,
   StepStore,
-  ToolCall,
   TurnContext,
 } from '../contracts/store.ts';
 import { toItem, toSummary, type ItemRow, type SummaryColumns } from './conversations.ts';
@@ -20,13 +18,17 @@ import {
   insertIntent,
 } from './model-calls.ts';
 import { readSources } from './passages.ts';
-import { settleFailure, settleResponse, settleRetrieval, settleTool } from './settle.ts';
+import { recordRepairs } from './repairs.ts';
+import { settleFailure, settleResponse, settleRetrieval } from './settle.ts';
+import { settleTool } from './settle-tool.ts';
+import { claimTool } from './tool-calls.ts';
 
 export function stepStore(db: Database): StepStore {
   return {
     begin: (step) => beginStep(db, step),
+    claim: (step) => claimTool(db, step),
     loadContext: (ref) => loadContext(db, ref),
-    loadToolCall: (ref, callId) => loadToolCall(db, ref, callId),
+    recordRepairs: (ref, repairs) => db.transaction((tx) => recordRepairs(tx, ref, repairs)),
     recordIntent: (ref, call) => recordIntent(db, ref, call),
     recordFailedCall: (ref, callId, failure) =>
       db.transaction(async (tx) => {
@@ -34,7 +36,7 @@ export function stepStore(db: Database): StepStore {
       }),
     settleRetrieval: (ref, passages) => db.transaction((tx) => settleRetrieval(tx, ref, passages)),
     settleResponse: (ref, response) => db.transaction((tx) => settleResponse(tx, ref, response)),
-    settleTool: (ref, call) => db.transaction((tx) => settleTool(tx, ref, call)),
+    settleTool: (ref, call) => settleTool(db, ref, call),
     settleFailure: (ref, failure, result) =>
       db.transaction((tx) => settleFailure(tx, ref, failure, result)),
   };
@@ -110,32 +112,12 @@ async function unsummarizedItems(
   { conversation_id: conversationId, summary_through: through }: ContextRow,
 ): Promise<ConversationItem[]> {
   const rows = await db.query<ItemRow>(
-    `SELECT position, turn_id, item, created_at FROM turnkeeper.items WHERE conversation_id = $1 AND position > $2
+    `SELECT position, turn_id, item, created_at FROM turnkeeper.items
+     WHERE conversation_id = $1 AND position > $2 AND superseded_by IS NULL
      UNION ALL
      SELECT position, turn_id, item, created_at FROM turnkeeper.items WHERE turn_id = $3 AND position <= $2
      ORDER BY position`,
     [conversationId, through, turnId],
   );
   return rows.map(toItem);
-}
-
-async function loadToolCall(
-  db: Queryable,
-  { tenant, turnId }: StepRef,
-  callId: string,
-): Promise<ToolCall> {
-  const [row] = await db.query<{ conversation_id: string; end_user: string | null; item: Item }>(
-    `SELECT t.conversation_id, c.end_user, i.item
-     FROM turnkeeper.turns t
-     JOIN turnkeeper.conversations c ON c.id = t.conversation_id
-     JOIN turnkeeper.items i ON i.turn_id = t.id
-     WHERE t.tenant = $1 AND t.id = $2 AND i.type = 'function_call' AND i.call_id = $3`,
-    [tenant, turnId, callId],
-  );
-  if (!row)
-    throw new StepRefused(
-      'store_rolled_back',
-      `The store has no call ${callId} of turn ${turnId}.`,
-    );
-  return { conversationId: row.conversation_id, endUser: row.end_user, item: row.item };
 }

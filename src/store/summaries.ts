@@ -53,7 +53,8 @@ async function itemsToSummarize(
   const rows = await db.query<ItemRow>(
     `SELECT position, turn_id, item, created_at FROM (
        SELECT *, sum(octet_length(item::text)) OVER (ORDER BY position) - octet_length(item::text) AS bytes_before
-       FROM (SELECT * FROM turnkeeper.items WHERE conversation_id = $1 AND position > $2 AND position <= $3
+       FROM (SELECT * FROM turnkeeper.items
+             WHERE conversation_id = $1 AND position > $2 AND position <= $3 AND superseded_by IS NULL
              ORDER BY position LIMIT $4) AS first
      ) AS measured WHERE bytes_before < $5 ORDER BY position`,
     [conversationId, after, through, MAX_ITEMS, MAX_BYTES],

@@ -2,8 +2,10 @@ import type { Sweep } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import type { Database } from './database.ts';
 import { foldEvents } from './folding.ts';
+import { queueQueries } from './queue-sweep.ts';
 import { unreadTurns } from './readers.ts';
 import { unstoppedCalls } from './stopped-calls.ts';
+import { UNREAD } from './submissions.ts';
 import { OUTGROWN } from './summaries.ts';
 
 /** What the worker looks for, over all tenants: nobody else may come by. */
@@ -20,6 +22,16 @@ export function sweepQueries(db: Database): Sweep {
       inputs(
         "state = 'accepted' AND accepted_at < now() - $1 * interval '1 millisecond' ORDER BY accepted_at",
         [olderThanMs, limit],
+      ),
+    unreadSubmissions: ({ olderThanMs, everyMs }, limit) =>
+      db.query(
+        `UPDATE turnkeeper.turns SET woken_at = now() WHERE id = ANY (ARRAY(
+           SELECT t.id FROM turnkeeper.turns t
+           WHERE ${UNREAD} AND t.submitted_at < now() - $1 * interval '1 millisecond'
+             AND (t.woken_at < now() - $2 * interval '1 millisecond' OR t.woken_at IS NULL)
+           ORDER BY t.submitted_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED))
+         RETURNING tenant, id AS "turnId"`,
+        [olderThanMs, everyMs, limit],
       ),
     overdueTurns: (graceMs, limit) =>
       inputs(
@@ -60,6 +72,7 @@ export function sweepQueries(db: Database): Sweep {
       ),
     unreadTurns: (limit) => unreadTurns(db, limit),
     unstoppedCalls: (everyMs, limit) => unstoppedCalls(db, everyMs, limit),
+    ...queueQueries(db),
     foldEvents: (olderThanMs, limit) => db.transaction((tx) => foldEvents(tx, olderThanMs, limit)),
   };
 }

@@ -1,5 +1,5 @@
 import { TurnkeeperError } from '../contracts/errors.ts';
-import type { Turn, TurnState, TurnStatus } from '../contracts/store.ts';
+import type { Turn, TurnOrigin, TurnState, TurnStatus } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import type { Queryable } from './database.ts';
 
@@ -19,6 +19,9 @@ export interface TurnRow {
   started_at: Date | null;
   sealed_at: Date | null;
   compensation: Turn['compensation'];
+  interrupts: string | null;
+  origin_kind: TurnOrigin['kind'] | null;
+  origin_turn: string | null;
 }
 
 export async function findTurn(db: Queryable, tenant: string, turnId: string): Promise<Turn> {
@@ -57,5 +60,21 @@ export function toTurn(row: TurnRow): Turn {
     startedAt: row.started_at,
     sealedAt: row.sealed_at,
     compensation: row.compensation,
+    interrupts: row.interrupts,
+    origin: originOf(row),
   };
+}
+
+function originOf({ origin_kind: kind, origin_turn: turnId }: TurnRow): TurnOrigin | null {
+  return kind === null || turnId === null ? null : { kind, turnId };
+}
+
+/** Says which turn this one was made from. */
+export async function noteOrigin(tx: Queryable, turnId: string, origin: TurnOrigin): Promise<Turn> {
+  const [row] = await tx.query<TurnRow>(
+    'UPDATE turnkeeper.turns SET origin_kind = $2, origin_turn = $3 WHERE id = $1 RETURNING *',
+    [turnId, origin.kind, origin.turnId],
+  );
+  if (!row) throw turnNotFound(turnId);
+  return toTurn(row);
 }

@@ -1,5 +1,7 @@
 import type { TurnStore } from '../contracts/store.ts';
 import { acceptTurn } from './accept.ts';
+import { tryAgain } from './again.ts';
+import { editTurn } from './branches.ts';
 import { findConversation } from './conversations.ts';
 import type { Database, Queryable } from './database.ts';
 import { readSteps } from './ledger.ts';
@@ -13,6 +15,8 @@ import { readUsage } from './usage.ts';
 export function turnStore(db: Database): TurnStore {
   return {
     accept: (tenant, request) => acceptTurn(db, tenant, request),
+    again: (tenant, request) => tryAgain(db, tenant, request),
+    edit: (tenant, request) => editTurn(db, tenant, request),
     async markStarted(tenant, turnId) {
       await db.query(
         `UPDATE turnkeeper.turns SET state = 'started', started_at = now()

@@ -5,6 +5,7 @@ import type { Item } from '../../src/contracts/json.ts';
 import type {
   AcceptTurn,
   BegunStep,
+  ClaimedCall,
   NewEvent,
   RequestKey,
   SettleResponse,
@@ -66,14 +67,20 @@ export function beginRespond(store: Store, ref: StepRef, after: string[] = []): 
   return store.steps.begin({ ...ref, after, kind: 'respond', model: 'small', follows: null });
 }
 
-export function beginTool(
+export async function beginTool(...claim: Parameters<typeof claimTool>): Promise<BegunStep> {
+  return (await claimTool(...claim)).begun;
+}
+
+export function claimTool(
   store: Store,
   ref: StepRef,
   callId: string,
   compensable = false,
-): Promise<BegunStep> {
+  compensateUnknown = false,
+): Promise<ClaimedCall> {
   const call = { callId, name: 'lookup', policy: 'at-most-once', timeoutMs: 5_000 } as const;
-  return store.steps.begin({ ...ref, after: [RESPOND], kind: 'tool', ...call, compensable });
+  const undo = { compensable, compensateUnknown };
+  return store.steps.claim({ ...ref, after: [RESPOND], kind: 'tool', ...call, ...undo });
 }
 
 export const callItem = (callId: string): Item => ({
@@ -121,7 +128,14 @@ export const toolStep = (turn: TurnAt, callId: string, n = 1): StepRef =>
 
 /** The result of a tool call as `settleTool` takes it. */
 export const toolResult = (callId: string, output = `result of ${callId}`) =>
-  ({ callId, outcome: 'succeeded', output, error: null, effect: { returned: output } }) as const;
+  ({
+    callId,
+    name: 'lookup',
+    outcome: 'succeeded',
+    output,
+    error: null,
+    effect: { returned: output },
+  }) as const;
 
 export const FAILED = { status: 'failed', reason: 'server_error', message: 'Gone.' } as const;
 

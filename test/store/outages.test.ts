@@ -147,7 +147,7 @@ function lostAnswers(database: TestDatabase): void {
     const turn = await turnWithCalls(store, 'a');
     const ref = toolStep(turn, 'a');
     await beginTool(store, ref, 'a');
-    proxy.loseAnswerTo('COMMIT');
+    proxy.loseAnswerTo('function_call_output');
     await expect(store.steps.settleTool(ref, toolResult('a'))).rejects.toEqual(UNAVAILABLE);
     await store.steps.settleTool(ref, toolResult('a'));
     expect(await outputsOf(store, turn)).toEqual([['a', 'result of a']]);

@@ -23,7 +23,9 @@ import {
   toolResult,
   toolStep,
   usageOf,
+  type TurnAt,
 } from './fixtures.ts';
+import { interrupting, waiting } from './queues.ts';
 
 const ROWS = 20_000;
 /** What all methods together may read of one table: theirs, not everybody's. */
@@ -84,8 +86,8 @@ async function useEverything(store: Store): Promise<void> {
   const calls = response([callItem('a'), callItem('b')], { usage: usageOf(callId, 1, 1) });
   await store.steps.settleResponse(respond, { ...calls, summarize: 1 });
   await beginTool(store, toolStep(turn, 'a'), 'a');
-  await store.steps.loadToolCall(toolStep(turn, 'a'), 'a');
-  await store.steps.settleTool(toolStep(turn, 'a'), toolResult('a'));
+  await beginTool(store, toolStep(turn, 'a', 2), 'a');
+  await store.steps.settleTool(toolStep(turn, 'a', 2), toolResult('a'));
   const second = attemptOf(turn, 'respond:2');
   await beginRespond(store, second, [RESPOND, 'tool:a']);
   await appendOne(store, second, 0, 'y');
@@ -95,6 +97,7 @@ async function useEverything(store: Store): Promise<void> {
     items: [QUESTION],
     key: keyOf('k'),
   });
+  await waitBehind(store, turn);
   const made = { turnId, name: 'n', mediaType: 'text/plain', content: Buffer.from('x'), key: 'k' };
   const [file] = await store.files.create(tenant, [made]);
   await store.files.read(tenant, file?.id ?? '');
@@ -108,10 +111,23 @@ async function useEverything(store: Store): Promise<void> {
   await store.turns.steps(tenant, turnId);
   await store.turns.usage(tenant, turnId);
   await store.turns.sources(tenant, turnId);
+  await store.compensations.outcomes(tenant, turnId);
   await readEvents(store, turn);
   await compensateEverything(store);
   await listEverything(store, tenant, conversationId);
   await listEverything(store, 'old', null);
+}
+
+async function waitBehind(store: Store, turn: TurnAt): Promise<void> {
+  const { tenant, conversationId } = turn;
+  await waiting(store, turn, 'a');
+  await interrupting(store, turn, 'b');
+  await waiting(store, turn, 'c');
+  const items = { items: [QUESTION], maxQueued: 20 };
+  await store.conversations.addItems(tenant, conversationId, items);
+  await store.sweep.overdueQueued(10);
+  await store.sweep.awaitedTurns({ olderThanMs: -1, everyMs: 0 }, 10);
+  await store.sweep.cancellingTurns(-1, 10);
 }
 
 async function compensateEverything(store: Store): Promise<void> {

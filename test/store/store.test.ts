@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { describeStores } from '../support/stores.ts';
 import { accepting } from './suites/accepting.ts';
+import { acting } from './suites/acting.ts';
 import { attending } from './suites/attending.ts';
 import { background } from './suites/background.ts';
 import { beginning } from './suites/beginning.ts';
@@ -10,12 +11,15 @@ import { events } from './suites/events.ts';
 import { losing, settling } from './suites/fencing.ts';
 import { files } from './suites/files.ts';
 import { folding } from './suites/folding.ts';
+import { interruptions } from './suites/interrupting.ts';
 import { keysAndPages } from './suites/keys-and-pages.ts';
 import { ledgerModel } from './suites/ledger-model.ts';
+import { editing, regenerating, repairing, retrying } from './suites/making-again.ts';
 import { measuring } from './suites/measuring.ts';
 import { openSteps } from './suites/open-steps.ts';
 import { passages } from './suites/passages.ts';
 import { prices } from './suites/pricing.ts';
+import { addingItems, queueing } from './suites/queueing.ts';
 import { records } from './suites/records.ts';
 import { rewinding } from './suites/rewinding.ts';
 import { contexts, modelCalls, toolCalls } from './suites/settling-steps.ts';
@@ -23,6 +27,7 @@ import { summarizing } from './suites/summarizing.ts';
 import { starting, sweeping } from './suites/sweeping.ts';
 import { tellingSteps } from './suites/telling-steps.ts';
 import { tenants } from './suites/tenants.ts';
+import { asking, notes, unknownEffects } from './suites/undoing.ts';
 import { watching } from './suites/watching.ts';
 
 // One file, because an embedded database takes seconds to make.
@@ -32,6 +37,9 @@ describeStores('the store', (database) => {
   describe('files', () => files(database));
   describe('accepting a turn', () => accepting(database));
   describe('starting a turn', () => starting(database));
+  describe('a turn that waits for others', () => queueing(database));
+  describe('a turn that interrupts another', () => interruptions(database));
+  describe('adding items', () => addingItems(database));
   describe("the worker's sweep", () => sweeping(database));
   describe('beginning a step', () => beginning(database));
   describe("a turn's stream", () => tellingSteps(database));
@@ -43,6 +51,7 @@ describeStores('the store', (database) => {
   describe('the price of a model call', () => prices(database));
   describe('measuring', () => measuring(database));
   describe('tool calls', () => toolCalls(database));
+  describe('actions', () => acting(database));
   describe('the context', () => contexts(database));
   describe('passages', () => passages(database));
   describe('events', () => events(database));
@@ -54,7 +63,14 @@ describeStores('the store', (database) => {
   describe('sealing with a turn waiting behind it', () => handingOver(database));
   describe('the compensation of a failed turn', () => compensating(database));
   describe('the end of a compensation', () => closing(database));
+  describe('asking for a compensation', () => asking(database));
+  describe('effects of which nobody knows', () => unknownEffects(database));
+  describe('notes on effects', () => notes(database));
   describe('a summary', () => summarizing(database));
+  describe('retrying a turn', () => retrying(database));
+  describe('regenerating a turn', () => regenerating(database));
+  describe('editing a turn', () => editing(database));
+  describe('a repair of what a model is shown', () => repairing(database));
   describe('another tenant', () => tenants(database));
   describe('a ledger in the hands of many attempts', () => ledgerModel(database));
 });

@@ -1,5 +1,7 @@
 import type { Item, JsonObject } from '../json.ts';
+import type { ConversationItem, ConversationSummary } from './conversation-items.ts';
 import type { Page, PageRequest, RequestKey } from './pages.ts';
+import type { Refused } from './turns.ts';
 
 export interface Conversation {
   id: string;
@@ -9,16 +11,20 @@ export interface Conversation {
   activeTurn: string | null;
   /** What a model is told of the items that it is not shown any more; null as long as it is shown all. */
   summary: ConversationSummary | null;
+  /** The turn that was edited for it, of which it has all that came before. */
+  branchedFrom: { conversationId: string; turnId: string } | null;
   createdAt: Date;
 }
 
-export interface ConversationItem {
-  /** Position in the conversation; rises, may have gaps. */
-  position: number;
-  turnId: string | null;
-  item: Item;
-  createdAt: Date;
+export interface AddItems {
+  items: Item[];
+  /** So many may wait when a turn holds the conversation; null: then they are refused. */
+  maxQueued: number | null;
+  key?: RequestKey;
 }
+
+/** `queued`: they come into the conversation once everything before them has ended. */
+export type ItemsAdded = { kind: 'added' | 'queued' } | Refused;
 
 export interface ConversationStore {
   create(
@@ -35,13 +41,9 @@ export interface ConversationStore {
   items(
     tenant: string,
     id: string,
-    filter: { turnId?: string },
+    filter: { turnId?: string; superseded?: boolean },
     page: PageRequest,
   ): Promise<Page<ConversationItem>>;
-}
-
-export interface ConversationSummary {
-  text: string;
-  /** Items up to and including this position are in it. */
-  through: number;
+  /** Adds items without running a turn. Repeated with the same key, it adds nothing and tells how they stand. */
+  addItems(tenant: string, id: string, request: AddItems): Promise<ItemsAdded>;
 }

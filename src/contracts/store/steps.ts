@@ -1,24 +1,33 @@
-import type { AssistantDefinition } from '../assistant.ts';
+import type { NewAction } from '../actions.ts';
+import type { AssistantDefinition, ClientTool } from '../assistant.ts';
 import type { Item, Json, JsonObject } from '../json.ts';
 import type { Passage } from '../retrieval.ts';
 import type { Reply, ToolOutcome, ToolPolicy } from '../turn.ts';
-import type { ConversationItem, ConversationSummary } from './conversations.ts';
+import type { ConversationItem, ConversationSummary } from './conversation-items.ts';
 import type { NewEvent } from './events.ts';
+import type { Repair } from './repairs.ts';
 import type { StepRef } from './step-ref.ts';
 
 export type BeginStep = StepRef & { after: string[] } & (
-    | { kind: 'retrieve' }
-    | { kind: 'respond'; model: string | null; follows: JsonObject | null }
-    | {
-        kind: 'tool';
-        callId: string;
-        name: string;
-        policy: ToolPolicy | null;
-        /** Whether the tool can undo what it does, and for how long it may run. */
-        compensable: boolean;
-        timeoutMs: number;
-      }
+    { kind: 'retrieve' } | { kind: 'respond'; model: string | null; follows: JsonObject | null }
   );
+
+export interface ClaimTool extends StepRef {
+  kind: 'tool';
+  after: string[];
+  callId: string;
+  name: string;
+  policy: ToolPolicy | null;
+  /** Whether the tool can undo what it does, whether also what nobody knows of, and for how long it may run. */
+  compensable: boolean;
+  compensateUnknown: boolean;
+  timeoutMs: number;
+}
+
+export interface ClaimedCall {
+  begun: BegunStep;
+  call: ToolCall;
+}
 
 export type BegunStep =
   | {
@@ -71,6 +80,10 @@ export interface ToolCall {
   endUser: string | null;
   /** The function_call item as the model gave it. */
   item: Item;
+  /** What whoever approved the call has made of its arguments; null where they were left as they are. */
+  editedArguments: JsonObject | null;
+  /** Tools of the assistant that the caller runs. */
+  clientTools: ClientTool[];
 }
 
 /** Real numbers of a finished model call. */
@@ -97,10 +110,13 @@ export interface SettleResponse {
   usage: { callId: string; call: CallUsage } | null;
   /** Items up to this position are to be summarized; null to ask for nothing. */
   summarize: number | null;
+  /** The turn waits for these calls, for so many milliseconds at most. */
+  waiting?: { actions: NewAction[]; timeoutMs: number };
 }
 
 export interface SettleTool {
   callId: string;
+  name: string;
   outcome: ToolOutcome;
   /** What the model is told. */
   output: string;
@@ -132,8 +148,14 @@ export interface StepStore {
    * of a background call that goes on.
    */
   begin(step: BeginStep): Promise<BegunStep>;
+  /** The same for a tool call, which is read along. Refused with `store_rolled_back` when the store has no such call. */
+  claim(step: ClaimTool): Promise<ClaimedCall>;
   loadContext(ref: StepRef): Promise<TurnContext>;
-  loadToolCall(ref: StepRef, callId: string): Promise<ToolCall>;
+  /**
+   * Tells of items that the model is not shown as they are stored, by a step `repair:<round>` that is settled at once.
+   * Answers whether it was told now: once a round.
+   */
+  recordRepairs(ref: StepRef, repairs: Repair[]): Promise<boolean>;
   /**
    * Commits the intent to send one model call and marks earlier intents of the step as abandoned.
    * `failedCalls` counts this step's calls that failed before, `abandonedCalls` those given up by this, `orphans` the

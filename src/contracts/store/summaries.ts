@@ -1,5 +1,5 @@
 import type { AssistantDefinition } from '../assistant.ts';
-import type { ConversationItem, ConversationSummary } from './conversations.ts';
+import type { ConversationItem, ConversationSummary } from './conversation-items.ts';
 
 /** What the next call of `summarize` works on. */
 export interface SummaryWork {

@@ -10,6 +10,11 @@ interface SweepAge {
 export interface Sweep {
   /** Turns accepted at least `olderThanMs` ago whose start was never marked. */
   unstartedTurns(olderThanMs: number, limit: number): Promise<TurnInput[]>;
+  /**
+   * Turns that have not gone on, though what they need for that was submitted at least `olderThanMs` ago. Each is handed
+   * out at most once in `everyMs`, whoever asks.
+   */
+  unreadSubmissions(age: SweepAge, limit: number): Promise<{ tenant: string; turnId: string }[]>;
   /** Turns at least `graceMs` past their deadline and not sealed. */
   overdueTurns(graceMs: number, limit: number): Promise<TurnInput[]>;
   /**
@@ -34,8 +39,30 @@ export interface Sweep {
    * at most once in `everyMs`, whoever asks, then after pauses that double; for about a day.
    */
   unstoppedCalls(everyMs: number, limit: number): Promise<StoppableCall[]>;
+  /** Turns that are queued past the end of their wait. */
+  overdueQueued(limit: number): Promise<TurnRef[]>;
+  /**
+   * Turns started at least `olderThanMs` ago that others wait for. Each is handed out at most once in `everyMs`, whoever
+   * asks.
+   */
+  awaitedTurns(age: SweepAge, limit: number): Promise<TurnRef[]>;
+  /** Unsealed turns that were to end in favour of another at least `olderThanMs` ago. */
+  cancellingTurns(olderThanMs: number, limit: number): Promise<CancellingTurn[]>;
   /** Folds the deltas of turns sealed at least `olderThanMs` ago; answers how many turns. */
   foldEvents(olderThanMs: number, limit: number): Promise<number>;
+}
+
+/** A turn, in the queue or at its head. */
+export interface TurnRef {
+  tenant: string;
+  turnId: string;
+}
+
+export interface CancellingTurn extends TurnRef {
+  /** Whether a workflow may have it. */
+  started: boolean;
+  /** Since it was asked to end, milliseconds. */
+  cancellingForMs: number;
 }
 
 export interface UnreadTurn {

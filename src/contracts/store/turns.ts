@@ -11,6 +11,7 @@ import type {
 } from '../turn.ts';
 import type { Page, PageRequest, RequestKey } from './pages.ts';
 import type { StepRef } from './step-ref.ts';
+import type { Repairs } from './repairs.ts';
 import type { CallUsage } from './steps.ts';
 
 export type TurnState = 'queued' | 'accepted' | 'started' | 'sealed';
@@ -27,13 +28,30 @@ export interface Turn {
   reason: string | null;
   /** The same for people; null unless failed. */
   message: string | null;
+  /** While it is queued, the end of its wait; set anew when it gets the conversation. */
   deadline: Date;
+  /** When it got the conversation; while it is queued, when it came. */
   acceptedAt: Date;
   startedAt: Date | null;
   sealedAt: Date | null;
   /** `closed`: each effect that was to be undone has its step, which says how that went. Null: nothing is to be undone. */
   compensation: 'requested' | 'closed' | null;
+  /** The turn that this one ended, or is to end. Null too when that one came to its own end first. */
+  interrupts: string | null;
+  /** The turn that this one was made from. */
+  origin: TurnOrigin | null;
 }
+
+export interface TurnOrigin {
+  kind: 'retry' | 'regenerate' | 'edit';
+  turnId: string;
+}
+
+/** What becomes of a turn when another one holds the conversation; without it, it is not accepted. */
+export type WhenBusy =
+  | { policy: 'enqueue'; maxQueued: number }
+  /** The turn that holds the conversation is to be cancelled; turns that wait are sealed as `superseded`. */
+  | { policy: 'interrupt' };
 
 export interface AcceptTurn {
   conversationId: string;
@@ -42,13 +60,43 @@ export interface AcceptTurn {
   items: Item[];
   /** The turn is cancelled once nobody has read it for so long; without it, it goes on. */
   cancelAfterMs?: number;
+  whenBusy?: WhenBusy;
   key?: RequestKey;
 }
 
-export type Accepted =
-  | { kind: 'accepted' | 'repeated'; turn: Turn; input: TurnInput }
-  /** Nothing was written: another turn holds the conversation. */
-  | { kind: 'busy'; active: Turn; activeInput: TurnInput };
+/** A turn that takes the place of the last one of its conversation. */
+export interface TryAgain {
+  turnId: string;
+  /** `retry` goes on from what an unsuccessful turn came to, `regenerate` from its input. */
+  kind: 'retry' | 'regenerate';
+  /** What the turn did is to be undone. */
+  compensate?: boolean;
+  key?: RequestKey;
+}
+
+/** A turn with another input, in a conversation of its own that begins with all that came before the first one. */
+export interface EditTurn {
+  turnId: string;
+  items: Item[];
+  key?: RequestKey;
+}
+
+export interface Started {
+  kind: 'accepted' | 'repeated';
+  turn: Turn;
+  input: TurnInput;
+}
+
+export type Accepted = Started | Refused;
+
+/** Nothing was written: another turn holds the conversation. */
+export interface Refused {
+  kind: 'busy';
+  /** It might have waited, but too many do. */
+  full: boolean;
+  active: Turn;
+  activeInput: TurnInput;
+}
 
 export interface Step {
   key: string;
@@ -64,11 +112,13 @@ export interface Step {
     outcome: ToolOutcome | null;
   } | null;
   error: { reason: string; message: string } | null;
+  /** Of a step that repaired what the model was shown. */
+  repairs: Repairs | null;
   startedAt: Date;
   settledAt: Date | null;
 }
 
-export type StepKind = 'retrieve' | 'respond' | 'tool' | 'compensate';
+export type StepKind = 'retrieve' | 'respond' | 'tool' | 'compensate' | 'repair';
 /** `failed`: settled without what it was for. `closed`: the turn, or its compensation, was ended over it. */
 export type StepStatus = 'open' | 'completed' | 'failed' | 'closed';
 
@@ -156,6 +206,10 @@ export function isOrphan({
 
 export interface TurnStore {
   accept(tenant: string, request: AcceptTurn): Promise<Accepted>;
+  /** Rejects with `turn_not_found`, `turn_not_retryable`, `compensation_running`, `idempotency_conflict`. */
+  again(tenant: string, request: TryAgain): Promise<Accepted>;
+  /** Rejects with `turn_not_found`, `turn_not_retryable`, `idempotency_conflict`. */
+  edit(tenant: string, request: EditTurn): Promise<Started>;
   /** `accepted` → `started`; a turn in any other state is left alone. */
   markStarted(tenant: string, turnId: string): Promise<void>;
   get(tenant: string, turnId: string): Promise<Turn>;

@@ -7,6 +7,10 @@ import { documentChecks } from './0006-document-checks.ts';
 import { backgroundCalls } from './0007-background-calls.ts';
 import { streams } from './0008-streams.ts';
 import { stoppedCalls } from './0009-stopped-calls.ts';
+import { undo } from './0010-undo.ts';
+import { actions } from './0011-actions.ts';
+import { queue } from './0012-queue.ts';
+import { branches } from './0013-branches.ts';
 
 /** In order; a landed one is never edited. */
 export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = [
@@ -19,4 +23,8 @@ export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = 
   { id: 7, name: 'background-calls', sql: backgroundCalls },
   { id: 8, name: 'streams', sql: streams },
   { id: 9, name: 'stopped-calls', sql: stoppedCalls },
+  { id: 10, name: 'undo', sql: undo },
+  { id: 11, name: 'actions', sql: actions },
+  { id: 12, name: 'queue', sql: queue },
+  { id: 13, name: 'branches', sql: branches },
 ];

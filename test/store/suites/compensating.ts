@@ -133,6 +133,7 @@ export function compensating(database: TestDatabase): void {
         toolName: 'lookup',
         arguments: '{}',
         output: returned,
+        known: true,
       });
       await expect(store.compensations.loadEffect(ref, 'b')).rejects.toEqual(
         refusal('store_rolled_back'),

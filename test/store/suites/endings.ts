@@ -15,6 +15,7 @@ import {
   type TurnAt,
 } from '../fixtures.ts';
 import { expectSealedSoundly, rowsOf } from '../inspect.ts';
+import { passDeadline, waiting } from '../queues.ts';
 
 const ENDINGS: [Ending, string | null, string | null][] = [
   [{ status: 'completed' }, null, null],
@@ -23,11 +24,6 @@ const ENDINGS: [Ending, string | null, string | null][] = [
   [{ status: 'incomplete', reason: 'max_rounds' }, 'max_rounds', null],
   [{ status: 'failed', reason: 'workflow_lost', message: 'Gone.' }, 'workflow_lost', 'Gone.'],
 ];
-
-const makeOverdue = (database: TestDatabase, { turnId }: TurnAt) =>
-  database.sql("UPDATE turnkeeper.turns SET deadline = now() - interval '1 second' WHERE id = $1", [
-    turnId,
-  ]);
 
 export function endings(database: TestDatabase): void {
   const seal = ({ tenant, turnId }: TurnAt, ending: Ending) =>
@@ -38,7 +34,7 @@ export function endings(database: TestDatabase): void {
     async (ending, reason, message) => {
       const { store } = database;
       const turn = await newTurn(store);
-      if (ending.status === 'expired') await makeOverdue(database, turn);
+      if (ending.status === 'expired') await passDeadline(database, turn);
       const { status } = ending;
       expect(await seal(turn, ending)).toMatchObject({ status, reason, won: true, next: null });
       expect(await store.turns.get(turn.tenant, turn.turnId)).toMatchObject({
@@ -62,7 +58,7 @@ export function endings(database: TestDatabase): void {
     'that ended as %j again, in any way, changes nothing',
     async (first, reason) => {
       const turn = await newTurn(database.store);
-      await makeOverdue(database, turn);
+      await passDeadline(database, turn);
       await seal(turn, first);
       const before = await rowsOf(database, turn.tenant);
       for (const [again] of ENDINGS) {
@@ -130,21 +126,7 @@ export function endings(database: TestDatabase): void {
 }
 
 export function handingOver(database: TestDatabase): void {
-  /** Nothing makes queued turns yet: one is copied from a turn of another conversation. */
-  async function queueBehind(turn: TurnAt): Promise<string> {
-    const { store, sql } = database;
-    const place = await newPlace(store, turn.tenant);
-    const copy = await newTurn(store, place);
-    await sql('UPDATE turnkeeper.conversations SET active_turn = NULL WHERE id = $1', [
-      place.conversationId,
-    ]);
-    await sql(
-      `UPDATE turnkeeper.turns SET state = 'queued', status = 'queued', conversation_id = $2,
-         accepted_at = '2001-01-01' WHERE id = $1`,
-      [copy.turnId, turn.conversationId],
-    );
-    return copy.turnId;
-  }
+  const queueBehind = async (turn: TurnAt) => (await waiting(database.store, turn, 'next')).turnId;
 
   test('gives it the lock, and tells whoever asks again', async () => {
     const { store } = database;

@@ -150,8 +150,13 @@ export function openSteps(database: TestDatabase): void {
     for (const callId of ['a', 'c']) await beginTool(store, toolStep(turn, callId), callId);
     await store.steps.settleTool(toolStep(turn, 'a'), toolResult('a'));
     const unheardOf = { callId: 'b', name: 'unheard_of', policy: null, timeoutMs: 1 };
-    const began = { ...toolStep(turn, 'b'), after: [RESPOND], compensable: false };
-    await store.steps.begin({ ...began, kind: 'tool', ...unheardOf });
+    const began = {
+      ...toolStep(turn, 'b'),
+      after: [RESPOND],
+      compensable: false,
+      compensateUnknown: false,
+    };
+    await store.steps.claim({ ...began, kind: 'tool', ...unheardOf });
     const end = () => store.turns.seal(turn.tenant, turn.turnId, FAILED);
     const interruptedTools = [{ step: 'tool:c', name: 'lookup', policy: 'at-most-once' }];
     expect(await end()).toMatchObject({ won: true, interruptedTools });

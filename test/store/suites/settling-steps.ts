@@ -12,6 +12,7 @@ import {
   beginRespond,
   beginTool,
   callItem,
+  claimTool,
   delta,
   freshTenant,
   itemsOf,
@@ -26,6 +27,7 @@ import {
   toolStep,
   turnWithCalls,
 } from '../fixtures.ts';
+import { rowsOf } from '../inspect.ts';
 
 export function modelCalls(database: TestDatabase): void {
   test('leaves its items, its events and its result together', async () => {
@@ -143,7 +145,8 @@ export function toolCalls(database: TestDatabase): void {
     const ref = toolStep(turn, 'a');
     await beginTool(store, ref, 'a');
     const output = 'nul \u0000, half \ud800, "quotes", {braces}';
-    await store.steps.settleTool(ref, { callId: 'a', outcome, output, error, effect: null });
+    const call = { callId: 'a', name: 'lookup', outcome, output, error, effect: null };
+    await store.steps.settleTool(ref, call);
     expect(await outputsOf(store, turn)).toEqual([['a', output]]);
     const [, step] = await store.turns.steps(turn.tenant, turn.turnId);
     const tool = { callId: 'a', name: 'lookup', policy: 'at-most-once', outcome };
@@ -198,17 +201,25 @@ export function contexts(database: TestDatabase): void {
     const place = await newPlace(store);
     const ref = attemptOf({ ...place, turnId: randomUUID() });
     await expect(store.steps.loadContext(ref)).rejects.toEqual(refusal('turn_not_found'));
-    await expect(store.steps.loadToolCall(ref, 'a')).rejects.toEqual(refusal('store_rolled_back'));
+    await expect(beginTool(store, ref, 'a')).rejects.toEqual(refusal('store_rolled_back'));
   });
 
   test('of a tool call is the item as the model gave it', async () => {
     const { store } = database;
     const turn = await turnWithCalls(store, 'a');
-    const loaded = await store.steps.loadToolCall(toolStep(turn, 'a'), 'a');
     const { conversationId } = turn;
-    expect(loaded).toEqual({ conversationId, endUser: null, item: callItem('a') });
-    await expect(store.steps.loadToolCall(toolStep(turn, 'b'), 'b')).rejects.toEqual(
-      refusal('store_rolled_back'),
-    );
+    const edits = { editedArguments: null, clientTools: [] };
+    const call = { conversationId, endUser: null, item: callItem('a'), ...edits };
+    for (const [attempt, earlierAttempts] of [
+      [1, 0],
+      [2, 1],
+    ] as const) {
+      const claimed = await claimTool(store, toolStep(turn, 'a', attempt), 'a');
+      expect(claimed).toEqual({ begun: { state: 'open', earlierAttempts }, call });
+    }
+    const before = await rowsOf(database, turn.tenant);
+    const unheardOf = beginTool(store, toolStep(turn, 'b'), 'b');
+    await expect(unheardOf).rejects.toEqual(refusal('store_rolled_back'));
+    expect(await rowsOf(database, turn.tenant)).toEqual(before);
   });
 }

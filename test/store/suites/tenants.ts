@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { StepRef, Store } from '../../../src/contracts/store.ts';
+import type { StepRef, Store, Submission } from '../../../src/contracts/store.ts';
 import type { TestDatabase } from '../../support/stores.ts';
 import {
   CLERK,
@@ -46,7 +46,8 @@ async function victimOf(store: Store, intruder: string): Promise<Victim> {
   const { tenant } = turn;
   const ref = attemptOf(turn);
   await beginRespond(store, ref);
-  await store.steps.settleResponse(ref, response([callItem('a')], { summarize: 1 }));
+  const waiting = { actions: [ACTION], timeoutMs: 60_000 };
+  await store.steps.settleResponse(ref, response([callItem('a')], { summarize: 1, waiting }));
   await beginTool(store, toolStep(turn, 'a'), 'a');
   const next = attemptOf(turn, 'respond:2');
   await beginRespond(store, next);
@@ -92,6 +93,8 @@ const REFUSED: [unknown, Record<string, Attempt>][] = [
     {
       'conversations.get': (s, me, it) => s.conversations.get(me, it.conversationId),
       'conversations.items': (s, me, it) => s.conversations.items(me, it.conversationId, {}, {}),
+      'conversations.addItems': (s, me, it) =>
+        s.conversations.addItems(me, it.conversationId, { items: [QUESTION], maxQueued: 20 }),
       'turns.list': (s, me, it) => s.turns.list(me, it.conversationId, {}),
     },
   ],
@@ -102,7 +105,13 @@ const REFUSED: [unknown, Record<string, Attempt>][] = [
       'turns.steps': (s, me, it) => s.turns.steps(me, it.turnId),
       'turns.usage': (s, me, it) => s.turns.usage(me, it.turnId),
       'turns.sources': (s, me, it) => s.turns.sources(me, it.turnId),
+      'turns.again': (s, me, { turnId }) => s.turns.again(me, { turnId, kind: 'retry' }),
+      'turns.edit': (s, me, { turnId }) => s.turns.edit(me, { turnId, items: [QUESTION] }),
       'turns.seal': (s, me, it) => s.turns.seal(me, it.turnId, { status: 'cancelled' }),
+      'compensations.request': (s, me, it) => s.compensations.request(me, it.turnId),
+      'compensations.outcomes': (s, me, it) => s.compensations.outcomes(me, it.turnId),
+      'actions.list': (s, me, it) => s.actions.list(me, it.turnId),
+      'actions.submit': (s, me, it) => s.actions.submit(me, it.turnId, FORGED_SUBMISSION),
       'events.read': (s, me, it) => s.events.read(me, it.turnId, { after: 0, limit: 9 }),
       'files.list of the turn': (s, me, it) => s.files.list(me, { turnId: it.turnId }, {}),
       'files.create': (s, me, { turnId }) => s.files.create(me, [{ ...FORGED_FILE, turnId }]),
@@ -128,6 +137,7 @@ const REFUSED: [unknown, Record<string, Attempt>][] = [
       'steps.begin': (s, _, it) => beginRespond(s, { ...it.respond, step: 'respond:3' }),
       'steps.begin to take over': (s, _, it) => beginRespond(s, { ...it.respond, fence: LATER }),
       'steps.loadContext': (s, _, it) => s.steps.loadContext(it.respond),
+      'actions.read': (s, me, it) => s.actions.read(me, it.turnId, ['a']),
       'compensations.effects': (s, me, it) => s.compensations.effects(me, it.compensation.turnId),
       'compensations.begin': (s, _, it) =>
         beginCompensation(s, { ...it.compensation, fence: LATER }),
@@ -139,7 +149,8 @@ const REFUSED: [unknown, Record<string, Attempt>][] = [
   [
     refusal('store_rolled_back'),
     {
-      'steps.loadToolCall': (s, _, it) => s.steps.loadToolCall(it.tool, 'a'),
+      'steps.claim': (s, _, it) => beginTool(s, it.tool, 'a'),
+      'steps.recordRepairs': (s, _, it) => s.steps.recordRepairs(it.respond, []),
       'steps.recordIntent': (s, _, it) => s.steps.recordIntent(it.respond, INTENT),
       'steps.recordFailedCall': (s, _, it) =>
         s.steps.recordFailedCall(it.respond, it.modelCall, {
@@ -179,6 +190,7 @@ const UNHEARD: [(it: Victim) => unknown, Record<string, Attempt>][] = [
   [
     () => null,
     {
+      'actions.parametersOf': (s, me, it) => s.actions.parametersOf(me, it.turnId, 'a'),
       'events.appended': (s, _, it) => s.events.appended(it.respond),
       'summaries.work': (s, me, it) => s.summaries.work(me, it.conversationId),
       'summaries.extend': (s, me, it) =>
@@ -211,6 +223,11 @@ const UNHEARD: [(it: Victim) => unknown, Record<string, Attempt>][] = [
   ],
 ];
 
+const ACTION = { callId: 'a', name: 'lookup', kind: 'outputs', arguments: {} } as const;
+const FORGED_SUBMISSION: Submission = {
+  decisions: [{ callId: 'a', hash: 'forged', state: 'answered', output: 'forged' }],
+  partial: true,
+};
 const LATER = { scheduledMs: 9_999, attempt: 9 };
 const INTENT = { model: 'small', inputTokens: 1 };
 const FORGED_FILE = {
@@ -287,8 +304,8 @@ export function tenants(database: TestDatabase): void {
   test('is tried with every method that there is', () => {
     const { store } = database;
     const { assistants, conversations, turns, steps, events, documents } = store;
-    const { files, compensations, summaries } = store;
-    const ofTurns = { turns, steps, events, files, compensations };
+    const { actions, files, compensations, summaries } = store;
+    const ofTurns = { turns, steps, actions, events, files, compensations };
     const parts = { assistants, conversations, documents, summaries, ...ofTurns };
     const methods = Object.entries(parts).flatMap(([part, of]) =>
       Object.keys(of).map((method) => `${part}.${method}`),
