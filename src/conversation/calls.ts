@@ -1,5 +1,5 @@
 import type { Item, JsonObject } from '../contracts/json.ts';
-import { DEFAULT_TOOL_TIMEOUT_MS, type ToolDefinition } from '../contracts/tools.ts';
+import { DEFAULT_TOOL_TIMEOUT_MS, isRunnable, type ToolDefinition } from '../contracts/tools.ts';
 import type { ToolCallRef } from '../contracts/turn.ts';
 
 const MAX_NAME = 128;
@@ -13,7 +13,7 @@ export function callRefs(items: Item[], offered: ToolDefinition[]): ToolCallRef[
     return {
       callId: String(item['call_id']),
       name: String(item['name']).replaceAll('\u0000', '\ufffd').slice(0, MAX_NAME),
-      policy: tool?.policy ?? null,
+      policy: tool && isRunnable(tool) ? tool.policy : null,
       timeoutMs: tool?.timeoutMs ?? DEFAULT_TOOL_TIMEOUT_MS,
     };
   });

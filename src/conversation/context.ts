@@ -1,10 +1,12 @@
+import type { AssistantDefinition } from '../contracts/assistant.ts';
 import type { Item, JsonObject } from '../contracts/json.ts';
 import type { ModelRequest } from '../contracts/model.ts';
 import type { Passage } from '../contracts/retrieval.ts';
-import type { TurnContext } from '../contracts/store.ts';
+import type { Repair, TurnContext } from '../contracts/store.ts';
 import type { ToolDefinition } from '../contracts/tools.ts';
 import { inputBudget } from './budget.ts';
-import { textParts, usableItems } from './items.ts';
+import { textParts } from './items.ts';
+import { repairHistory } from './repair.ts';
 import { estimateItemTokens, estimateTextTokens } from './tokens.ts';
 import { summaryAndLatest, type ContextStrategy, type ContextWindow } from './window.ts';
 
@@ -23,6 +25,8 @@ export interface PlannedCall {
   leftOut: number;
   /** Items up to this position are to be summarized; null to ask for nothing. */
   summarize: number | null;
+  /** Items that the model would have refused as they are stored. */
+  repairs: Repair[];
 }
 
 interface AskedTurn {
@@ -49,22 +53,23 @@ export function planCall(
   const tokensLeft = tokensLeftOf(context, inputTokens);
   if (tokensLeft < MIN_OUTPUT_TOKENS) return null;
   const ownLimit = definition.limits?.maxOutputTokens ?? Infinity;
+  const { input, repairs } = inputOf(window, passages, definition);
   const request: ModelRequest = {
     ...requestOf(context, turn),
-    input: inputOf(window, passages),
+    input,
     tools: toolList,
     ...maxOutput(Math.min(ownLimit, tokensLeft)),
   };
   const outputLimitedBy = tokensLeft < ownLimit ? 'max_turn_tokens' : 'max_output_tokens';
   const { leftOut, summarize } = window;
-  return { request, inputTokens, outputLimitedBy, leftOut, summarize };
+  return { request, inputTokens, outputLimitedBy, leftOut, summarize, repairs };
 }
 
 function chooseWindow(context: TurnContext, turn: AskedTurn, fixedTokens: number): ContextWindow {
   const { definition, summary, summaryWanted } = context;
   return STRATEGY({
     turnId: turn.turnId,
-    items: usableItems(context.items),
+    items: context.items,
     summary,
     summaryWanted,
     budget: inputBudget(definition, turn.model) - fixedTokens,
@@ -96,8 +101,24 @@ function tokensOfFixed(instructions = '', tools: JsonObject[], passages: Item[])
   );
 }
 
-function inputOf({ summary, earlier, current }: ContextWindow, passages: Item[]): Item[] {
-  return [...(summary ? [summary] : []), ...earlier, ...passages, ...current];
+function inputOf(
+  { summary, earlier, current }: ContextWindow,
+  passages: Item[],
+  { modelOptions }: AssistantDefinition,
+): { input: Item[]; repairs: Repair[] } {
+  const stored = modelOptions?.['store'] !== false;
+  const { items, repairs } = repairHistory([...earlier, ...current], { stored });
+  const turnId = current[0]?.turnId;
+  const first = items.findIndex((entry) => current.length > 0 && entry.turnId === turnId);
+  const shown = items.map(({ item }) => item);
+  const at = first < 0 ? shown.length : first;
+  const input = [
+    ...(summary ? [summary] : []),
+    ...shown.slice(0, at),
+    ...passages,
+    ...shown.slice(at),
+  ];
+  return { input, repairs };
 }
 
 /** What the turn's cap leaves for the output of a call with that input. */

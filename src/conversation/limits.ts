@@ -8,6 +8,8 @@ export interface Limits {
   maxDocumentBytes: number;
   /** UTF-8 bytes of a conversation's metadata as canonical JSON. */
   maxMetadataBytes: number;
+  /** Turns that wait in one conversation, and additions of items. */
+  maxQueuedTurns: number;
 }
 
 export const DEFAULT_LIMITS: Readonly<Limits> = {
@@ -15,4 +17,5 @@ export const DEFAULT_LIMITS: Readonly<Limits> = {
   maxItemsPerTurn: 100,
   maxDocumentBytes: 10_485_760,
   maxMetadataBytes: 16_384,
+  maxQueuedTurns: 20,
 };

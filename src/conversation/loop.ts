@@ -31,9 +31,9 @@ export function endingOf(reply: Exclude<Reply, { kind: 'calls' }>): Ending {
     : { status: 'incomplete', reason: reply.reason };
 }
 
-export type StepMark = 'running' | 'done' | 'failed';
+export type StepMark = 'running' | 'waiting' | 'done' | 'failed';
 
-const MARKS: Record<StepMark, string> = { running: '▶', done: '✔', failed: '✖' };
+const MARKS: Record<StepMark, string> = { running: '▶', waiting: '⏸', done: '✔', failed: '✖' };
 
 /** What operators see of a turn, step by step, as Markdown. */
 export function renderDetails(

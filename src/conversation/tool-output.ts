@@ -11,7 +11,9 @@ export interface ToolErrorOutput {
     | 'tool_unavailable'
     | 'timeout'
     | 'outcome_unknown'
-    | 'not_started';
+    | 'not_started'
+    | 'undone'
+    | 'denied';
   message: string;
   details?: Json;
 }

@@ -18,9 +18,9 @@ interface ContextMaterial {
 /** What the model is shown. */
 export interface ContextWindow {
   summary: Item | null;
-  earlier: Item[];
-  /** This turn's, all of them. */
-  current: Item[];
+  earlier: ConversationItem[];
+  /** This turn's, and notes that came between them: all of them. */
+  current: ConversationItem[];
   /** Estimated. */
   tokens: number;
   /** Earlier items that are neither shown nor in the summary. */
@@ -42,9 +42,8 @@ const KEPT = 0.6;
  * room; where it is late, or this turn's items need the room, the oldest items are left out.
  */
 export const summaryAndLatest: ContextStrategy = (material) => {
-  const { turnId, budget, summaryWanted } = material;
-  const current = material.items.filter((entry) => entry.turnId === turnId);
-  const earlier = measured(material.items.filter((entry) => entry.turnId !== turnId));
+  const { budget, summaryWanted } = material;
+  const { earlier, current } = parted(material);
   const taken = current.reduce((sum, { item }) => sum + estimateItemTokens(item), 0);
   const summary = summaryWithin(material.summary, budget - taken);
   const room = Math.max(0, budget - taken - summary.tokens);
@@ -62,13 +61,20 @@ export const summaryAndLatest: ContextStrategy = (material) => {
   const shown = earlier.filter(({ position }) => position > from);
   return {
     summary: summary.item,
-    earlier: shown.map(({ item }) => item),
-    current: current.map(({ item }) => item),
+    earlier: shown,
+    current,
     tokens: taken + summary.tokens + tokensAfter(from, earlier),
     leftOut: earlier.length - shown.length,
     summarize: cut > asked ? cut : null,
   };
 };
+
+/** What came into the conversation since this turn's first item stays at its place: a note on what an earlier turn did. */
+function parted({ items, turnId }: ContextMaterial) {
+  const first = items.findIndex((entry) => entry.turnId === turnId);
+  const start = first === -1 ? items.length : first;
+  return { earlier: measured(items.slice(0, start)), current: items.slice(start) };
+}
 
 function summaryWithin(summary: ConversationSummary | null, room: number) {
   const item = summary && summaryMessage(summary);

@@ -12,7 +12,8 @@ const call = (callId: Json, name = 'add'): Item => ({
   arguments: '{}',
 });
 
-const add = { name: 'add', policy: 'at-most-once', timeoutMs: 1_000 } as unknown as ToolDefinition;
+const definition = { name: 'add', policy: 'at-most-once', timeoutMs: 1_000, run: () => null };
+const add = definition as unknown as ToolDefinition;
 
 describe('calls of a reply', () => {
   it('are told to the workflow in order, by name, policy and time, and never by their arguments', () => {
@@ -26,6 +27,12 @@ describe('calls of a reply', () => {
       { callId: 'c1', name: 'add', policy: 'at-most-once', timeoutMs: 1_000 },
       { callId: 'c2', name: 'other', policy: null, timeoutMs: 60_000 },
     ]);
+  });
+
+  it('have no policy where the caller runs the tool', () => {
+    const { run: _run, ...clientSide } = definition;
+    const [ref] = callRefs([call('c1')], [clientSide as unknown as ToolDefinition]);
+    expect(ref).toMatchObject({ name: 'add', policy: null });
   });
 
   it('have names that can be kept, whatever a model makes up', () => {

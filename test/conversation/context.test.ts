@@ -120,8 +120,10 @@ describe('reasoning in the input of a model call', () => {
       at('now', message('user', 'Hi'), 1),
       at('now', reasoning, 2),
       at('now', call, 3),
+      at('now', { type: 'function_call_output', call_id: 'c', output: '3' }, 4),
     ];
-    expect(inputOf(items)).toEqual(['message', 'reasoning', 'function_call']);
+    const types = ['message', 'reasoning', 'function_call', 'function_call_output'];
+    expect(inputOf(items)).toEqual(types);
   });
 
   it('is left out where its answer was cut off, for the API refuses it alone', () => {

@@ -47,13 +47,18 @@ interface Seen {
   summaryWanted?: number;
 }
 
-function windowOf(items: ConversationItem[], budget: number, seen: Seen = {}): ContextWindow {
+type ShownWindow = Omit<ContextWindow, 'earlier' | 'current'> &
+  Record<'earlier' | 'current', Item[]>;
+
+function windowOf(items: ConversationItem[], budget: number, seen: Seen = {}): ShownWindow {
   const { summary = null, summaryWanted = summary?.through ?? 0 } = seen;
   const turnId = String(items.at(-1)?.turnId);
   const unsummarized = items.filter(
     ({ position, turnId: id }) => position > (summary?.through ?? 0) || id === turnId,
   );
-  return summaryAndLatest({ turnId, items: unsummarized, summary, summaryWanted, budget });
+  const window = summaryAndLatest({ turnId, items: unsummarized, summary, summaryWanted, budget });
+  const itemsOf = (entries: ConversationItem[]) => entries.map(({ item }) => item);
+  return { ...window, earlier: itemsOf(window.earlier), current: itemsOf(window.current) };
 }
 
 const summaryText = (summary: Item | null) => JSON.stringify(summary);
@@ -77,6 +82,30 @@ describe('what a model is shown of a conversation', () => {
     expect(window).toMatchObject({ summary: null, leftOut: 10, summarize: 10 });
     expect(window.earlier).toEqual(items.slice(10, 20).map(({ item }) => item));
     expect(window.tokens).toBeLessThanOrEqual(850);
+  });
+
+  it('has a note on an earlier turn where that came, while this turn ran, however full it is', () => {
+    const first = said('user', 10);
+    const later = [said('assistant', 10), said('user', 10)];
+    const note = said('developer', 40);
+    const running = conversation({ ...plainTurns(10, 100), now: [first] });
+    const at = (position: number, turnId: string, item: Item) => ({
+      position,
+      turnId,
+      item,
+      createdAt: new Date(0),
+    });
+    const entries = [
+      ...running,
+      at(22, 't9', note),
+      ...later.map((item, n) => at(23 + n, 'now', item)),
+    ];
+    for (const budget of [2_000, 850, 100]) {
+      const window = windowOf(entries, budget);
+      expect(window.current).toEqual([first, note, ...later]);
+      expect(window.earlier).not.toContain(note);
+      expect(window.summarize ?? 0).toBeLessThan(21);
+    }
   });
 
   it('stays the same while the summary is being made, and nothing is asked for twice', () => {
@@ -235,7 +264,7 @@ function play(
 interface PlayedCall {
   items: Placed[];
   turnId: string;
-  window: ContextWindow;
+  window: ShownWindow;
   budget: number;
   /** As it stood before the call. */
   before: { through: number; summaryWanted: number };

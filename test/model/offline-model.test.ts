@@ -189,6 +189,11 @@ describe('creating a response', () => {
 describe('what it refuses, as OpenAI does', () => {
   const call = { type: 'function_call', call_id: 'call_x', name: 'f', arguments: '{}' } as const;
   const output = { type: 'function_call_output', call_id: 'call_x', output: '1' } as const;
+  const user = { type: 'message', role: 'user', content: 'Hi' } as const;
+  const answer = { type: 'message', role: 'assistant', content: 'Hello' } as const;
+  const thought: OpenAI.Responses.ResponseReasoningItem = {
+    ...{ type: 'reasoning', id: 'rs_1', summary: [] },
+  };
 
   it.each([
     ['a call without its output', [call], 'No tool output found for function call call_x.'],
@@ -202,6 +207,21 @@ describe('what it refuses, as OpenAI does', () => {
       [output, call],
       'No tool call found for function call output with call_id call_x.',
     ],
+    [
+      'two calls with one output',
+      [call, call, output],
+      'No tool output found for function call call_x.',
+    ],
+    [
+      'reasoning with nothing behind it',
+      [thought, user],
+      "Item 'rs_1' of type 'reasoning' was provided without its required following item.",
+    ],
+    [
+      'an item twice',
+      [user, { ...answer, id: 'msg_1' }, user, { ...answer, id: 'msg_1' }],
+      'Duplicate item found with id msg_1. Remove duplicate items from your input and try again.',
+    ],
   ])('%s', async (_what, input, message) => {
     await offline.script([{ kind: 'answer', text: 'ok' }]);
     await expect(client.responses.create({ model: 'm', input })).rejects.toMatchObject({
@@ -211,6 +231,24 @@ describe('what it refuses, as OpenAI does', () => {
       error: { message },
     });
     expect(await offline.state()).toMatchObject({ stepsLeft: 1 });
+  });
+
+  it.each([
+    ['an item of no known type', { type: 'hologram' }, 'input[0].type'],
+    ['a status that items have not', { ...user, status: 'queued' }, 'input[0].status'],
+    ['a call id that is too long', { ...call, call_id: 'x'.repeat(65) }, 'input[0].call_id'],
+    ['reasoning without a summary', { type: 'reasoning', id: 'rs_1' }, 'input[0].summary'],
+    [
+      'a part that an assistant does not send',
+      { ...answer, content: [{ type: 'input_text', text: 'Hello' }] },
+      'input[0].content[0]',
+    ],
+  ])('%s', async (_what, item, param) => {
+    const input = [item] as OpenAI.Responses.ResponseInput;
+    await expect(client.responses.create({ model: 'm', input })).rejects.toMatchObject({
+      status: 400,
+      param,
+    });
   });
 
   it('takes a call together with its output', async () => {

@@ -1,9 +1,9 @@
-import type { ToolDefinition } from '../../contracts/tools.ts';
+import type { RunnableTool } from '../../contracts/tools.ts';
 
 /** Where the IANA database keeps its places; `pattern` lets a zone be found in a text, too. */
 const REGIONS = 'Africa|America|Antarctica|Arctic|Asia|Atlantic|Australia|Europe|Indian|Pacific';
 
-const timeInZone: ToolDefinition = {
+const timeInZone: RunnableTool = {
   name: 'time_in_zone',
   description:
     'The date and time now in a time zone of the IANA database, for example Europe/Brussels.',
@@ -41,4 +41,4 @@ function timeIn(zone: string, now: Date): string {
 }
 
 /** The tools of the demo's workers. */
-export const tools: ToolDefinition[] = [timeInZone];
+export const tools: RunnableTool[] = [timeInZone];

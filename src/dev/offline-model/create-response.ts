@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ApiError } from './api-error.ts';
 import { offlineAnswer } from './answer.ts';
+import { checkInput } from './input-rules.ts';
 import type { Exchange } from './exchange.ts';
 import { sendJson } from './exchange.ts';
 import type { OfflineModel } from './offline-model.ts';
@@ -19,6 +20,7 @@ const BEFORE_CUT_MS = 50;
 /** `POST /v1/responses`. Rejects with `ApiError`. */
 export async function createResponse(model: OfflineModel, exchange: Exchange): Promise<void> {
   const request = readCreateRequest(exchange.body);
+  checkInput(request.input);
   const plan = choosePlan(model, request, exchange);
   switch (plan.kind) {
     case 'error':

@@ -13,7 +13,7 @@ export interface CreateRequest {
   store: boolean;
 }
 
-/** Throws `ApiError` on what OpenAI refuses too, and on what this server can't do. */
+/** Throws `ApiError` on parameters that OpenAI refuses too, and on what this server can't do. */
 export function readCreateRequest(body: JsonObject): CreateRequest {
   if (typeof body['model'] !== 'string')
     throw badRequest("Missing required parameter: 'model'.", 'model');
@@ -23,7 +23,6 @@ export function readCreateRequest(body: JsonObject): CreateRequest {
       throw badRequest(`The offline model doesn't know '${name}'.`, name);
   }
   const input = readInput(body['input']);
-  refuseUnpairedCalls(input);
   const request = {
     body,
     model: body['model'],
@@ -44,23 +43,6 @@ function readInput(input: Json | undefined): JsonObject[] {
   if (typeof input === 'string') return [{ type: 'message', role: 'user', content: input }];
   if (Array.isArray(input)) return objects(input);
   throw badRequest("Missing required parameter: 'input'.", 'input');
-}
-
-function refuseUnpairedCalls(input: JsonObject[]): void {
-  const open = new Set<string>();
-  for (const item of input) {
-    const callId = text(item['call_id']);
-    if (item['type'] === 'function_call') open.add(callId);
-    if (item['type'] === 'function_call_output' && !open.delete(callId)) {
-      throw badRequest(
-        `No tool call found for function call output with call_id ${callId}.`,
-        'input',
-      );
-    }
-  }
-  for (const callId of open) {
-    throw badRequest(`No tool output found for function call ${callId}.`, 'input');
-  }
 }
 
 /** The texts of an item, whatever its type: message content, arguments, output. */

@@ -6,6 +6,7 @@ import { createResponse } from './create-response.ts';
 import { embeddings } from './embeddings.ts';
 import type { Exchange } from './exchange.ts';
 import { asObject, openExchange, readJson, sendError, sendJson } from './exchange.ts';
+import { checkInput } from './input-rules.ts';
 import type { OfflineModel } from './offline-model.ts';
 import { readCreateRequest } from './request.ts';
 import type { StoredResponse } from './responses.ts';
@@ -101,6 +102,7 @@ function cancelResponse(model: OfflineModel, exchange: Exchange, id: string): vo
 
 function countInput(_model: OfflineModel, exchange: Exchange): void {
   const request = readCreateRequest(exchange.body);
+  checkInput(request.input);
   sendJson(exchange.answer, 200, {
     object: 'response.input_tokens',
     input_tokens: inputTokens(request),
