@@ -11,6 +11,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import type { SubmitActions } from '../src/client/submit-actions.ts';
 import type { AssistantDefinition } from '../src/contracts/assistant.ts';
 import { compensationId } from '../src/contracts/starter.ts';
 import { compensateStep } from '../src/conversation/loop.ts';
@@ -29,12 +30,15 @@ interface Recording {
   script: ScriptStep[];
   /** Cancelled once the model is in mid-answer. */
   cancel?: true;
+  /** Submitted once the turn waits. */
+  submit?: SubmitActions;
   /** The tool whose effect cannot be undone; the history is that of the turn's compensation. */
   notUndone?: string;
 }
 
 const answer: ScriptStep = { kind: 'answer', text: 'Yes.' };
 const callAdd = (callId: string) => ({ name: 'add', arguments: { a: 1, b: 2 }, callId });
+const ASK_USER = { name: 'ask_user', description: 'Asks.', parameters: { type: 'object' } };
 const refusal: ScriptStep = { kind: 'error', status: 400, code: 'context_length_exceeded' };
 
 const RECORDINGS: Record<string, Recording> = {
@@ -69,6 +73,24 @@ const RECORDINGS: Record<string, Recording> = {
   'fallback-answer': {
     assistant: { fallbackModel: 'large', fallbackAnswer: 'Please call us.' },
     script: [refusal, refusal],
+  },
+  actions: {
+    assistant: { tools: ['add', 'approve'], clientTools: [ASK_USER] },
+    script: [
+      {
+        kind: 'calls',
+        calls: [
+          callAdd('call_1'),
+          { name: 'approve', arguments: {}, callId: 'call_2' },
+          { name: 'ask_user', arguments: {}, callId: 'call_3' },
+        ],
+      },
+      answer,
+    ],
+    submit: {
+      approvals: [{ callId: 'call_2', approve: true }],
+      outputs: [{ callId: 'call_3', output: 'Yes.' }],
+    },
   },
   compensation: {
     assistant: { tools: ['book', 'insist'] },
@@ -125,7 +147,7 @@ async function runSummary({ turnkeeper, offline }: Stage): Promise<string> {
 
 async function runTurn(stage: Stage, recording: Recording): Promise<string> {
   const { turnkeeper, offline } = stage;
-  const { assistant, script, cancel, notUndone } = recording;
+  const { assistant, script, cancel, submit, notUndone } = recording;
   const definition = { name: 'Clerk', model: 'small', ...assistant };
   const { id: assistantId } = await turnkeeper.assistants.create(definition);
   const { id: conversationId } = await turnkeeper.conversations.create();
@@ -136,12 +158,25 @@ async function runTurn(stage: Stage, recording: Recording): Promise<string> {
     while ((await offline.state()).held === 0) await new Promise((next) => setTimeout(next, 20));
     await turnkeeper.turns.cancel(id);
   }
+  if (submit) {
+    await untilAsleep(stage, id);
+    await turnkeeper.turns.submit(id, submit);
+  }
   const { status } = await turnkeeper.turns.result(id, { timeoutMs: END_TIMEOUT_MS });
   const { stepsLeft, exhausted } = await offline.state();
   if (stepsLeft + exhausted > 0) throw new Error(`The model was not asked as planned: ${status}.`);
   if (notUndone === undefined) return id;
   await leaveOneAttempt(stage, id, notUndone);
   return compensationId(id);
+}
+
+/** Until the turn has begun to wait, with a timer. */
+async function untilAsleep({ temporal }: Stage, id: string): Promise<void> {
+  for (;;) {
+    const { events } = await temporal.workflow.getHandle(id).fetchHistory();
+    if (events?.some((event) => event.timerStartedEventAttributes)) return;
+    await new Promise((next) => setTimeout(next, 20));
+  }
 }
 
 /** As when nine attempts have failed. */

@@ -15,6 +15,7 @@ export type {
   Reconciliation,
   ToolContext,
   ToolDefinition,
+  ToolTurn,
 } from './contracts/tools.ts';
 
 export interface WorkerRunOptions {

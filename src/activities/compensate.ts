@@ -1,6 +1,6 @@
 import type { JsonObject } from '../contracts/json.ts';
 import type { EffectToUndo, StepFailure, StepRef } from '../contracts/store.ts';
-import type { ToolDefinition } from '../contracts/tools.ts';
+import type { ToolDefinition, Tools } from '../contracts/tools.ts';
 import type { CompensateActivities, CompensateEffectInput } from '../contracts/turn.ts';
 import { toolStep } from '../conversation/loop.ts';
 import { idempotencyKey, persistently, stepRef, whileBeating } from './attempt.ts';
@@ -40,7 +40,9 @@ async function compensateEffect(
   // The workers of all attempts before have died.
   if (begun.earlierAttempts >= MAX_ATTEMPTS) throw notUndone(INTERRUPTED, true);
   const effect = await store.compensations.loadEffect(ref, callId);
-  const failure = await undo(tools.get(name), ref, { input, effect });
+  const args = argumentsOf(tools, name, effect);
+  if (!args) throw notUndone(unusableArguments(name), true);
+  const failure = await undo(tools.get(name), ref, { input, effect, args });
   if (failure) throw notUndone(failure, begun.earlierAttempts + 1 >= MAX_ATTEMPTS);
   await persistently(() => store.compensations.settle(ref, null));
   const fields = { end_user: effect.endUser, tool: name, outcome: 'undone' };
@@ -52,19 +54,45 @@ const INTERRUPTED: StepFailure = {
   message: `None of ${MAX_ATTEMPTS} attempts to undo it came to an end.`,
 };
 
+function unusableArguments(name: string): StepFailure {
+  return {
+    reason: 'invalid_arguments',
+    message: `It is not known whether ${name} was run, and its arguments do not fit its schema.`,
+  };
+}
+
+/** They were checked before the tool ran; where nobody knows whether it did, they may have never been. */
+function argumentsOf(
+  tools: Tools,
+  name: string,
+  { arguments: text, known }: EffectToUndo,
+): JsonObject | null {
+  try {
+    const args = JSON.parse(text) as JsonObject;
+    const fits = known || !tools.get(name) || !tools.checkArguments(name, args);
+    return fits ? args : null;
+  } catch {
+    return null;
+  }
+}
+
+interface Undoing {
+  input: CompensateEffectInput;
+  effect: EffectToUndo;
+  args: JsonObject;
+}
+
 /** Answers what went wrong. */
 async function undo(
   tool: ToolDefinition | undefined,
   ref: StepRef,
-  { input, effect }: { input: CompensateEffectInput; effect: EffectToUndo },
+  { input, effect, args }: Undoing,
 ): Promise<StepFailure | null> {
   const { callId, name, timeoutMs } = input.effect;
   if (!tool?.compensate) {
     const message = `This worker has no tool ${name} that can undo what it did.`;
     return { reason: 'tool_not_registered', message };
   }
-  // They were checked before the tool ran.
-  const args = JSON.parse(effect.arguments) as JsonObject;
   const context = contextOf(ref, effect);
   const runKey = idempotencyKey({ turnId: ref.turnId, step: toolStep(callId) });
   const execution = await executeWithin(timeoutMs, context, (full) =>

@@ -8,6 +8,7 @@ import { createCloseTurn } from './close-turn.ts';
 import { createCompensate } from './compensate.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { createIngest } from './ingest.ts';
+import { createReadActions } from './read-actions.ts';
 import { createRespond } from './respond.ts';
 import { createRetrieve } from './retrieve.ts';
 import { createRunTool } from './run-tool.ts';
@@ -21,6 +22,7 @@ export function createActivities(
     retrieve: createRetrieve(dependencies),
     respond: createRespond(dependencies),
     runTool: createRunTool(dependencies),
+    readActions: createReadActions(dependencies),
     closeTurn: createCloseTurn(dependencies),
     ...createCompensate(dependencies),
     ...createSummarize(dependencies),

@@ -18,6 +18,8 @@ import { concludeFailure } from './model-failure.ts';
 import { safetyIdentifierOf } from './safety-identifier.ts';
 import { logModelCall, stepFields } from './step-log.ts';
 import { streamReply } from './stream-reply.ts';
+import { tellRepairs } from './tell-repairs.ts';
+import { markWaiting } from './waiting-calls.ts';
 
 type Dependencies = Pick<ActivityDependencies, 'store' | 'appender' | 'model' | 'tools' | 'logger'>;
 
@@ -40,7 +42,13 @@ async function respond(dependencies: Dependencies, input: RespondInput): Promise
   try {
     return model === null
       ? await settleWithoutCall(dependencies, ref, context, fallbackAnswer(input, context))
-      : await callModel(dependencies, ref, model, contextOf(context, begun), begun.running);
+      : await callModel(
+          dependencies,
+          ref,
+          { input, model },
+          contextOf(context, begun),
+          begun.running,
+        );
   } finally {
     appender.release(ref);
   }
@@ -65,16 +73,22 @@ async function settle(
 async function callModel(
   dependencies: Dependencies,
   ref: StepRef,
-  model: string,
+  { input, model }: { input: RespondInput; model: string },
   context: TurnContext,
   running: RunningCall | undefined,
 ): Promise<Reply> {
   const { store } = dependencies;
-  const offered = await resolveTools(dependencies, ref, context.definition.tools ?? []);
+  const { tools: names = [], clientTools = [] } = context.definition;
+  const tools = dependencies.tools.including(clientTools);
+  const offered = await resolveTools({ store, tools }, ref, [
+    ...names,
+    ...clientTools.map(({ name }) => name),
+  ]);
   const safetyIdentifier = safetyIdentifierOf(context.endUser);
   const plan = planCall(context, { turnId: ref.turnId, model, safetyIdentifier }, offered);
   if (!plan) return settleWithoutCall(dependencies, ref, context, NO_TOKENS_LEFT);
   const { request, leftOut, inputTokens } = plan;
+  await tellRepairs(dependencies, ref, plan.repairs);
   const background = request.background ?? false;
   const { callId, failedCalls } =
     running ?? (await store.steps.recordIntent(ref, { model, inputTokens, background }));
@@ -86,7 +100,9 @@ async function callModel(
     const { reply, requestId } = streamed;
     checkItems(context, ref, reply);
     const finished = { ...streamed, callId, plan, offered };
-    const response = await settlement(dependencies, ref, finished);
+    const settled = await settlement(dependencies, ref, finished);
+    const asked = { ref, context, tools, offered };
+    const response = input.last ? settled : await markWaiting(settled, asked);
     await settle(dependencies, ref, response);
     logModelCall(dependencies.logger, { ...log, requestId, usage: response.usage?.call ?? null });
     return response.reply;
@@ -107,7 +123,7 @@ function contextOf(
 
 /** The assistant names its tools; what they are, the worker knows. */
 async function resolveTools(
-  { store, tools }: Dependencies,
+  { store, tools }: Pick<Dependencies, 'store' | 'tools'>,
   ref: StepRef,
   names: string[],
 ): Promise<ToolDefinition[]> {

@@ -1,13 +1,15 @@
 import type { Json, JsonObject } from '../contracts/json.ts';
 import type { Logger } from '../contracts/logger.ts';
-import type { Appender, BeginStep, BegunStep, StepRef, ToolCall } from '../contracts/store.ts';
-import type { ToolDefinition, Tools } from '../contracts/tools.ts';
-import type { RunToolInput, ToolOutcome } from '../contracts/turn.ts';
+import type { Appender, BegunStep, ClaimTool, StepRef, ToolCall } from '../contracts/store.ts';
+import { isRunnable, type Tools } from '../contracts/tools.ts';
+import type { RunToolInput, ToolCallRef, ToolOutcome } from '../contracts/turn.ts';
+import { notingEdit } from '../conversation/action-output.ts';
 import { mayFindWorker, idempotencyKey, persistently, stepRef, whileBeating } from './attempt.ts';
 import { isCancelled } from './cancellation.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { messageOf, throwingFailures, toolMissing } from './failures.ts';
 import { stepFields } from './step-log.ts';
+import { readArguments } from './tool-arguments.ts';
 import { runAgain, runOnce } from './tool-policies.ts';
 import { failed, unknown, type ToolResult } from './tool-result.ts';
 
@@ -28,15 +30,14 @@ async function runTool(
   const ref = stepRef(input);
   const { callId, name, policy } = input.call;
   if (policy !== null && !tools.get(name) && mayFindWorker()) throw toolMissing([name]);
-  const call = await store.steps.loadToolCall(ref, callId);
-  // The claim. From here to the tool's own code nothing may fail: a claim that was not settled counts as started.
-  const begun = await store.steps.begin(claimOf(tools, ref, input));
+  // From here to the tool's own code nothing may fail: a claim that was not settled counts as started.
+  const { begun, call } = await store.steps.claim(claimOf(tools, ref, input));
   if (begun.state === 'settled') return settledOutcome(begun.result);
   try {
     const result = await resultOf(dependencies, ref, { input, call, begun });
     // Whether the last progress was written or not, the result must be.
     await appender.flush(ref).catch(() => undefined);
-    await persistently(() => store.steps.settleTool(ref, { callId, ...result }));
+    await persistently(() => store.steps.settleTool(ref, { callId, name, ...result }));
     const fields = { end_user: call.endUser, tool: name, policy, outcome: result.outcome };
     logResult(logger, { ...stepFields(ref, startedAt), ...fields }, result);
     void letGo(dependencies, ref, name);
@@ -54,9 +55,12 @@ function logResult(logger: Logger, fields: JsonObject, { error }: ToolResult): v
   else logger.warn('tool unavailable', { ...fields, error: error.message });
 }
 
-function claimOf(tools: Tools, ref: StepRef, { after, call }: RunToolInput): BeginStep {
-  const compensable = tools.get(call.name)?.compensate !== undefined;
-  return { ...ref, after, kind: 'tool', ...call, compensable };
+function claimOf(tools: Tools, ref: StepRef, { after, call }: RunToolInput): ClaimTool {
+  const { callId, name, policy, timeoutMs } = call;
+  const tool = tools.get(name);
+  const compensable = tool?.compensate !== undefined;
+  const undo = { compensable, compensateUnknown: tool?.compensateUnknown ?? false };
+  return { ...ref, after, kind: 'tool', callId, name, policy, timeoutMs, ...undo };
 }
 
 /** What the step keeps for whoever undoes it is none of the workflow's business. */
@@ -94,25 +98,38 @@ interface BegunCall {
 }
 
 async function resultOf(
-  { appender, tools }: Dependencies,
+  dependencies: Dependencies,
   ref: StepRef,
   { input, call, begun }: BegunCall,
 ): Promise<ToolResult> {
+  const { appender } = dependencies;
+  const tools = dependencies.tools.including(call.clientTools);
   const { callId, name, policy, timeoutMs } = input.call;
   const tool = tools.get(name);
   const attempt = begun.earlierAttempts + 1;
-  if (!tool || policy === null) {
-    if (policy !== null && attempt > 1) return unknown(name);
-    return failed({ type: 'unknown_tool', message: `There is no tool named ${name}.` });
-  }
-  const args = readArguments(tools, tool, call.item['arguments']);
-  if ('outcome' in args) return args;
+  if (!tool || (policy === null && isRunnable(tool))) return notThere(input.call, attempt);
+  const args = argumentsOf(tools, name, call);
+  if ('mistake' in args) return failed(args.mistake);
+  if (!isRunnable(tool) || policy === null) return notThere(input.call, attempt);
   const { conversationId, endUser } = call;
   const turn = { tenant: ref.tenant, turnId: ref.turnId, conversationId, endUser };
   const progress = (message: string) => tellProgress(appender, ref, { callId, message });
   const context = { key: idempotencyKey(ref), progress, turn };
   const run = { tool, tools, policy, args: args.value, attempt, timeoutMs, context };
-  return attempt > 1 ? runAgain(run) : runOnce(run);
+  const result = await (attempt > 1 ? runAgain(run) : runOnce(run));
+  if (call.editedArguments === null) return result;
+  return { ...result, output: notingEdit(result.output, call.editedArguments) };
+}
+
+/** An attempt before may have been with a worker that had it. */
+function notThere({ name, policy }: ToolCallRef, attempt: number): ToolResult {
+  if (policy !== null && attempt > 1) return unknown(name);
+  return failed({ type: 'unknown_tool', message: `There is no tool named ${name}.` });
+}
+
+function argumentsOf(tools: Tools, name: string, { item, editedArguments }: ToolCall) {
+  const edited = editedArguments && JSON.stringify(editedArguments);
+  return readArguments(tools, name, edited ?? item['arguments']);
 }
 
 /** What readers miss of a tool's progress is no reason to disturb the tool. */
@@ -125,28 +142,5 @@ function tellProgress(
     appender.append(ref, { type: 'turn.tool_progress', call_id: callId, message: String(message) });
   } catch {
     // The step is lost: settling it is refused as well, and that is told.
-  }
-}
-
-function readArguments(
-  tools: Tools,
-  { name }: ToolDefinition,
-  text: Json | undefined,
-): { value: JsonObject } | ToolResult {
-  const parsed = parseJson(typeof text === 'string' && text !== '' ? text : '{}');
-  if (parsed === undefined) {
-    return failed({ type: 'invalid_json', message: 'The arguments are not valid JSON.' });
-  }
-  const details = tools.checkArguments(name, parsed);
-  if (!details) return { value: parsed as JsonObject };
-  const message = `The arguments do not fit the schema of ${name}.`;
-  return failed({ type: 'invalid_arguments', message, details });
-}
-
-function parseJson(text: string): Json | undefined {
-  try {
-    return JSON.parse(text) as Json;
-  } catch {
-    return undefined;
   }
 }

@@ -1,13 +1,13 @@
 import type { JsonObject } from '../contracts/json.ts';
 import { ToolUnavailable } from '../contracts/tools.ts';
-import type { ToolContext, ToolDefinition, Tools } from '../contracts/tools.ts';
+import type { RunnableTool, ToolContext, Tools } from '../contracts/tools.ts';
 import type { ToolPolicy } from '../contracts/turn.ts';
 import { toolUnavailable } from './failures.ts';
 import { executeWithin, type Execution } from './tool-execution.ts';
 import { succeeded, threw, threwAgain, unknown, type ToolResult } from './tool-result.ts';
 
 export interface ToolRun {
-  tool: ToolDefinition;
+  tool: RunnableTool;
   tools: Tools;
   /** As it was when the model was offered the tool. */
   policy: ToolPolicy;

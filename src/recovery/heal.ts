@@ -13,7 +13,8 @@ import {
 /**
  * What whoever meets an unfinished turn does for it: ends it a minute past its deadline, starts it when it was accepted
  * only, and ends it when it was started but Temporal has no running workflow for it. Answers whether the turn is sealed
- * now. Without `input` an accepted turn is left to the sweep. When Temporal cannot be asked, nothing is done.
+ * now. Without `input` an accepted turn is left to the sweep. When Temporal cannot be asked, nothing is done. For a queued
+ * turn it does the same for the one that it waits for, or ends it when it has waited for too long.
  */
 export async function heal(
   parts: Recovery,
@@ -22,10 +23,20 @@ export async function heal(
   input?: TurnInput,
 ): Promise<boolean> {
   if (turn.state === 'sealed') return true;
+  if (turn.state === 'queued') return await healQueued(parts, tenant, turn);
   // The database's clock decides: a refused expiry falls through to the other remedies.
   if (isOverdue(turn) && (await expire(parts, tenant, turn.id))) return true;
   if (turn.state === 'accepted' && input) await startOrLeave(parts, input);
   return turn.state === 'started' && (await sealIfLost(parts, tenant, turn.id));
+}
+
+async function healQueued(parts: Recovery, tenant: string, turn: Turn): Promise<boolean> {
+  const late = Date.now() >= turn.deadline.getTime();
+  if (late && (await sealAndHandOver(parts, tenant, turn.id, { status: 'expired' }))) return true;
+  const { activeTurn } = await parts.store.conversations.get(tenant, turn.conversationId);
+  if (activeTurn !== null && activeTurn !== turn.id)
+    await heal(parts, tenant, await parts.store.turns.get(tenant, activeTurn));
+  return false;
 }
 
 function isOverdue(turn: Turn): boolean {

@@ -50,7 +50,7 @@ export function reportInterrupted(
  */
 export async function startFollowUps(
   { starter, logger }: Pick<Recovery, 'starter' | 'logger'>,
-  { compensate, summarize }: Sealed,
+  { compensate, summarize }: Pick<Sealed, 'compensate' | 'summarize'>,
 ): Promise<void> {
   const starts = [
     ...(compensate ? [{ what: compensate, started: starter.startCompensation(compensate) }] : []),

@@ -1,7 +1,8 @@
 import { LEASE_MS, type UnreadTurn } from '../contracts/store.ts';
 import type { Chore } from './chores.ts';
 import { each } from './each.ts';
-import { cancelFromOutside, terminateOrLeave, turnFields, type Recovery } from './recovery.ts';
+import { insistOnEnd } from './interrupt.ts';
+import { turnFields, type Recovery } from './recovery.ts';
 
 const BATCH = 100;
 /** A workflow that was asked to end has so long; then the turn is sealed over it. */
@@ -41,11 +42,8 @@ export function unreadTurnsChore(parts: Recovery): Chore {
 /** Like a user's cancellation, which also reaches the model; past its time, over the workflow's head. */
 async function cancelUnread(
   parts: Recovery,
-  { tenant, turnId, started, foundForMs }: UnreadTurn,
+  { foundForMs: askedForMs, ...turn }: UnreadTurn,
 ): Promise<void> {
-  if (!started) return cancelFromOutside(parts, tenant, turnId);
-  if (foundForMs < PATIENCE_MS) return parts.starter.cancel(turnId);
-  await cancelFromOutside(parts, tenant, turnId);
   const reason = 'The turn was cancelled, for nobody read it, and its workflow did not end.';
-  await terminateOrLeave(parts, { tenant, turnId }, reason);
+  await insistOnEnd(parts, { ...turn, askedForMs }, { patienceMs: PATIENCE_MS, reason });
 }

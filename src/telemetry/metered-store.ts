@@ -1,7 +1,6 @@
 import {
   isOrphan,
   type CompensationStore,
-  type StepRef,
   type StepStore,
   type Store,
 } from '../contracts/store.ts';
@@ -84,7 +83,6 @@ function meteredCompensations(
 
 function meteredSteps(steps: StepStore, meters: StoreMeters): StepStore {
   const { metrics, firstTokens, modelLabel } = meters;
-  const toolNames = new WeakMap<StepRef, string>();
   return {
     ...steps,
     async begin(step) {
@@ -99,11 +97,6 @@ function meteredSteps(steps: StepStore, meters: StoreMeters): StepStore {
       firstTokens.expect(ref, context);
       return context;
     },
-    async loadToolCall(ref, callId) {
-      const call = await steps.loadToolCall(ref, callId);
-      toolNames.set(ref, String(call.item['name']));
-      return call;
-    },
     async recordIntent(ref, call) {
       const intent = await steps.recordIntent(ref, call);
       const { failedCalls, abandonedCalls, orphans } = intent;
@@ -115,8 +108,7 @@ function meteredSteps(steps: StepStore, meters: StoreMeters): StepStore {
     },
     async settleTool(ref, call) {
       await steps.settleTool(ref, call);
-      const name = toolNames.get(ref) ?? OTHER;
-      metrics.toolCalls.inc({ tool: toolLabel(meters, name), outcome: call.outcome });
+      metrics.toolCalls.inc({ tool: toolLabel(meters, call.name), outcome: call.outcome });
     },
   };
 }

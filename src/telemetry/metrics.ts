@@ -120,7 +120,7 @@ function workMetrics(registry: Registry) {
     }),
     compensations: new Counter({
       name: 'turnkeeper_compensations_total',
-      help: 'Effects of failed turns that were undone, or could not be.',
+      help: 'Effects that were undone, or could not be.',
       labelNames: ['outcome'],
       registers: [registry],
     }),

@@ -37,13 +37,37 @@ function isTimeout(value: number): boolean {
 
 function checkFunctions(definition: ToolDefinition): void {
   const { name, policy } = definition;
-  if (typeof definition.run !== 'function') throw invalid(name, 'needs a run function');
+  if (definition.run !== undefined && typeof definition.run !== 'function') {
+    throw invalid(name, 'has a run that is not a function');
+  }
+  checkApproval(definition);
   if (definition.compensate !== undefined && typeof definition.compensate !== 'function') {
     throw invalid(name, 'has a compensate that is not a function');
   }
+  checkCompensateUnknown(definition);
   if (policy === 'reconcilable' && typeof definition.reconcile !== 'function') {
     throw invalid(name, 'is reconcilable and needs a reconcile function');
   }
+}
+
+function checkCompensateUnknown(definition: ToolDefinition): void {
+  const { name, compensateUnknown } = definition;
+  if (compensateUnknown === undefined) return;
+  if (typeof compensateUnknown !== 'boolean') {
+    throw invalid(name, 'has a compensateUnknown that is neither true nor false');
+  }
+  if (compensateUnknown && !definition.compensate) {
+    throw invalid(name, 'is to undo what is unknown and needs a compensate function');
+  }
+}
+
+function checkApproval(definition: ToolDefinition): void {
+  const { name, approval } = definition;
+  if (approval === undefined) return;
+  if (approval !== 'always' && typeof approval !== 'function') {
+    throw invalid(name, 'has an approval that is neither "always" nor a function');
+  }
+  if (!definition.run) throw invalid(name, 'has an approval and no run: whoever runs it decides');
 }
 
 function invalid(name: string, mistake: string): TurnkeeperError {

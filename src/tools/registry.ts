@@ -1,3 +1,4 @@
+import type { ClientTool } from '../contracts/assistant.ts';
 import { TurnkeeperError } from '../contracts/errors.ts';
 import type { ToolDefinition, Tools } from '../contracts/tools.ts';
 import { checkDefinition } from './definition.ts';
@@ -26,11 +27,32 @@ export function createTools(definitions: ToolDefinition[]): Tools {
     if (tools.has(definition.name)) throw duplicate(definition.name);
     tools.set(definition.name, register(definition, compile));
   }
+  return toolsOf(tools, compile);
+}
+
+type Compiler = ReturnType<typeof createSchemaCompiler>;
+
+function toolsOf(tools: Map<string, RegisteredTool>, compile: Compiler): Tools {
   return {
     names: () => [...tools.keys()],
     get: (name) => tools.get(name)?.definition,
     checkArguments: (name, args) => tool(tools, name).checkArguments(args),
     checkOutput: (name, output) => tool(tools, name).checkOutput(output),
+    including(clientTools) {
+      const all = new Map(tools);
+      for (const each of clientTools) all.set(each.name, clientSide(each, compile));
+      return toolsOf(all, compile);
+    },
+  };
+}
+
+/** Few calls of a turn are of tools that the caller runs: its schema is compiled when it is needed. */
+function clientSide(clientTool: ClientTool, compile: Compiler): RegisteredTool {
+  const { name, parameters } = clientTool;
+  return {
+    definition: { ...clientTool, policy: 'at-most-once' },
+    checkArguments: (args) => compile(name, 'parameters', parameters)(args),
+    checkOutput: () => null,
   };
 }
 
@@ -38,10 +60,7 @@ function duplicate(name: string): TurnkeeperError {
   return new TurnkeeperError('duplicate_tool', `Two tools are named ${name}.`, { tool: name });
 }
 
-function register(
-  definition: ToolDefinition,
-  compile: ReturnType<typeof createSchemaCompiler>,
-): RegisteredTool {
+function register(definition: ToolDefinition, compile: Compiler): RegisteredTool {
   const { name, parameters, output } = definition;
   return {
     definition,

@@ -3,7 +3,7 @@ import type { JsonObject } from '../contracts/json.ts';
 import { SandboxUnavailable } from '../contracts/sandbox.ts';
 import type { Sandbox, SandboxFile, SandboxLanguage } from '../contracts/sandbox.ts';
 import { StoreUnavailable, type FileRecord, type FileStore } from '../contracts/store.ts';
-import { ToolUnavailable, type ToolContext, type ToolDefinition } from '../contracts/tools.ts';
+import { ToolUnavailable, type RunnableTool, type ToolContext } from '../contracts/tools.ts';
 import { mediaTypeOf } from './media-types.ts';
 import { codeOutput } from './run-code-output.ts';
 import { RUN_CODE_DESCRIPTION, RUN_CODE_PARAMETERS } from './run-code-schema.ts';
@@ -36,7 +36,7 @@ type GivenFile = { name: string; content: string } | { file_id: string; name?: s
  * after a crash it may run once more. Where the sandbox keeps the result of a run, it is collected instead, and kept until
  * the outcome of the call is stored: only then `settled` discards it.
  */
-export function runCodeTool(ports: Ports): ToolDefinition {
+export function runCodeTool(ports: Ports): RunnableTool {
   return {
     name: 'run_code',
     description: RUN_CODE_DESCRIPTION,
@@ -55,7 +55,7 @@ export function runCodeTool(ports: Ports): ToolDefinition {
 }
 
 /** The tool of a worker without a sandbox: it tells what to install. */
-export function refusedCodeTool(missing: string): ToolDefinition {
+export function refusedCodeTool(missing: string): RunnableTool {
   return {
     name: 'run_code',
     description: RUN_CODE_DESCRIPTION,

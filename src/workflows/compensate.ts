@@ -16,7 +16,7 @@ const EFFECT_LIMIT = '1d';
 const RECORDS = { startToCloseTimeout: '10s', retry: { maximumInterval: '10s' } } as const;
 
 /**
- * Undoes the effects of a turn that failed for good, the last one first. One that cannot be undone is marked as failed and
+ * Undoes the effects of a turn that has ended, the last one first. One that cannot be undone is marked as failed and
  * keeps none of the others. Whoever wants to stop it has to terminate it: a cancellation is not listened to.
  */
 export async function compensate(input: CompensateInput): Promise<void> {

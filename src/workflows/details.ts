@@ -4,6 +4,8 @@ import { renderDetails, type StepMark } from '../conversation/loop.ts';
 export interface DetailsBoard {
   /** Shows the step as running while the work goes on, and then how it went. Costs no history. */
   during<T>(step: string, label: string, work: () => Promise<T>): Promise<T>;
+  /** Shows how a step stands that others do. */
+  note(step: string, label: string, how: StepMark): void;
 }
 
 /** The turn's current details in the Web UI. */
@@ -14,6 +16,7 @@ export function detailsBoard(): DetailsBoard {
     setCurrentDetails(renderDetails(steps));
   };
   return {
+    note: mark,
     async during(step, label, work) {
       mark(step, label, 'running');
       try {

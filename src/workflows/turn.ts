@@ -1,5 +1,4 @@
 import {
-  ActivityCancellationType,
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
@@ -7,32 +6,16 @@ import {
   TemporalFailure,
   isCancellation,
   proxyActivities,
-  proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { ActivityOptions } from '@temporalio/workflow';
 import { FAILURE } from '../contracts/failures.ts';
-import type {
-  Ending,
-  Reply,
-  ToolCallRef,
-  TurnActivities,
-  TurnInput,
-  TurnOutcome,
-} from '../contracts/turn.ts';
-import { candidatesOf, endingOf, plainLabel, toolStep } from '../conversation/loop.ts';
+import type { Ending, Reply, TurnActivities, TurnInput, TurnOutcome } from '../contracts/turn.ts';
+import { candidatesOf, endingOf } from '../conversation/loop.ts';
 import { detailsBoard, type DetailsBoard } from './details.ts';
 import { causeOf, isFinal } from './failures.ts';
+import { locallyFirst } from './locally-first.ts';
+import { runCalls } from './run-calls.ts';
+import { stepOf, timeLeftMs, withinTurn } from './turn-steps.ts';
 
-const HEARTBEAT_TIMEOUT = '5s';
-const TOOL_GRACE_MS = 10_000;
-/**
- * Four seconds in all. The timeout ends an attempt that hangs; a `startToCloseTimeout` as long may fire first, and have
- * it repeated. It does not end the retries of attempts that fail: five of them, with 3 s of waiting in between, do.
- */
-const LOCAL_CLOSE = {
-  scheduleToCloseTimeout: '4s',
-  retry: { initialInterval: '200ms', maximumAttempts: 5 },
-} as const;
 /** Beyond it, or half of the turn's time, the model answers without passages. */
 const RETRIEVAL_LIMIT_MS = 45_000;
 const RETRIEVAL_ATTEMPT = '15s';
@@ -55,12 +38,14 @@ async function runToEnding(input: TurnInput, board: DetailsBoard): Promise<Endin
   }
 }
 
-async function runRounds(input: TurnInput, board: DetailsBoard): Promise<Ending> {
+async function runRounds(accepted: TurnInput, board: DetailsBoard): Promise<Ending> {
+  let input = accepted;
   let after = input.retrieve ? await retrieve(input, board) : [];
   for (let round = 1; round <= input.maxRounds; round++) {
     const { step, reply } = await respond(input, round, after, board);
     if (reply.kind !== 'calls') return endingOf(reply);
-    if (round < input.maxRounds) after = await runTools(input, step, reply.calls, board);
+    if (round === input.maxRounds) break;
+    ({ input, after } = await runCalls(input, step, reply.calls, board));
   }
   return { status: 'incomplete', reason: 'max_rounds' };
 }
@@ -98,7 +83,8 @@ async function respond(
         summary: model ?? 'fallback answer',
       });
       const previous = follows ? [follows.step] : after;
-      const request = { ...stepOf(input, step, previous), model, follows };
+      const last = round === input.maxRounds && ({ last: true } as const);
+      const request = { ...stepOf(input, step, previous), model, follows, ...last };
       const reply = await board.during(step, model ?? 'fallback answer', () =>
         activities.respond(request),
       );
@@ -113,62 +99,11 @@ async function respond(
   throw failure;
 }
 
-/** All calls of one round at once; their outputs have their places in the store already. */
-async function runTools(
-  input: TurnInput,
-  after: string,
-  calls: ToolCallRef[],
-  board: DetailsBoard,
-): Promise<string[]> {
-  return Promise.all(
-    calls.map(async (call) => {
-      const step = toolStep(call.callId);
-      const activities = proxyActivities<TurnActivities>({
-        ...withinTurn(input),
-        startToCloseTimeout: call.timeoutMs + TOOL_GRACE_MS,
-        summary: plainLabel(call.name),
-      });
-      const request = { ...stepOf(input, step, [after]), call };
-      await board.during(step, plainLabel(call.name), () => activities.runTool(request));
-      return step;
-    }),
-  );
-}
-
-function stepOf({ tenant, turnId }: TurnInput, step: string, after: string[]) {
-  return { tenant, turnId, step, after };
-}
-
-function timeLeftMs({ deadlineMs }: TurnInput): number {
-  return Math.max(1, deadlineMs - Date.now());
-}
-
-function withinTurn(input: TurnInput): ActivityOptions {
-  return {
-    scheduleToCloseTimeout: timeLeftMs(input),
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
-    cancellationType: ActivityCancellationType.TRY_CANCEL,
-    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '10s' },
-  };
-}
-
-/**
- * Local, for it costs no workflow task; when that has not succeeded within four seconds, as a regular activity that is
- * retried until it does.
- */
 async function closeTurn({ tenant, turnId }: TurnInput, ending: Ending): Promise<TurnOutcome> {
   const request = { tenant, turnId, ending };
-  return CancellationScope.nonCancellable(async () => {
-    try {
-      const local = proxyLocalActivities<TurnActivities>(LOCAL_CLOSE);
-      return await local.closeTurn(request);
-    } catch (error) {
-      if (!(error instanceof TemporalFailure) || isFinal(error)) throw error;
-      const retry = { initialInterval: '200ms', maximumInterval: '10s' } as const;
-      const regular = proxyActivities<TurnActivities>({ startToCloseTimeout: '30s', retry });
-      return regular.closeTurn(request);
-    }
-  });
+  return CancellationScope.nonCancellable(() =>
+    locallyFirst((activities) => activities.closeTurn(request)),
+  );
 }
 
 /** Temporal's own outcome follows the row. */
@@ -200,6 +135,7 @@ function endsTurn(error: unknown): boolean {
 }
 
 function ranOutOfTime(error: TemporalFailure): boolean {
+  if (causeOf(error)?.type === FAILURE.actionsExpired) return true;
   return error instanceof ActivityFailure && error.retryState === 'TIMEOUT';
 }
 

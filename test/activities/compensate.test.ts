@@ -17,6 +17,7 @@ const EFFECT: EffectToUndo = {
   toolName: 'book',
   arguments: '{"seat":"12A"}',
   output: { booking: 7 },
+  known: true,
 };
 const STEP = { ...TURN, step: 'compensate:c1', after: ['compensate:c2'] };
 const SETTLED: BegunStep = { state: 'settled', status: 'completed', result: null, error: null };
@@ -54,8 +55,12 @@ function setting(tools: ToolDefinition[], begun = after(0)) {
   return { compensations, logger, activities: createCompensate(ports({ tools, store, logger })) };
 }
 
-function undo(tools: ToolDefinition[], { begun = after(0), timeoutMs = 5_000 } = {}) {
+function undo(
+  tools: ToolDefinition[],
+  { begun = after(0), timeoutMs = 5_000, loaded = EFFECT } = {},
+) {
   const { compensations, activities } = setting(tools, begun);
+  compensations.loadEffect.mockResolvedValue(loaded);
   const environment = attemptOf();
   const effect = { callId: 'c1', name: 'book', timeoutMs };
   const outcome = environment.run(activities.compensateEffect, { ...STEP, effect });
@@ -85,6 +90,25 @@ describe('an effect', () => {
     ]);
     expect(compensations.settle.mock.calls).toMatchObject([[{ step: STEP.step }, null]]);
   });
+
+  it.each(['{"seat":"12A"}', '{"seat":12}', '{"seat":'])(
+    'of which nobody knows is undone with arguments that its tool may have got, and no others: %s',
+    async (args) => {
+      const compensate = vi.fn<Compensate>();
+      const parameters = { type: 'object', properties: { seat: { type: 'string' } } };
+      const loaded = { ...EFFECT, arguments: args, output: null, known: false };
+      const { outcome } = undo([{ ...tool(compensate), parameters }], { loaded });
+      if (args === EFFECT.arguments) {
+        await outcome;
+        expect(compensate).toHaveBeenCalledOnce();
+        expect(compensate.mock.calls[0]?.[1]).toBeNull();
+        return;
+      }
+      const refusal = { type: 'invalid_arguments', nonRetryable: true };
+      await expect(outcome).rejects.toMatchObject(refusal);
+      expect(compensate).not.toHaveBeenCalled();
+    },
+  );
 
   it('that was undone is not undone again', async () => {
     const compensate = vi.fn<Compensate>();

@@ -172,15 +172,44 @@ describe('a tool call that was settled', () => {
   });
 });
 
+describe('what a tool is given', () => {
+  const turn = { ...TURN, conversationId: 'conversation-1', endUser: 'user-7' };
+
+  it.each(['run', 'reconcile'] as const)(
+    'is, beside its arguments, key, signal, progress and turn, and nothing else: %s',
+    async (method) => {
+      const given: ToolContext[] = [];
+      const take = (_: unknown, context: ToolContext) => {
+        given.push(context);
+        return Promise.resolve({ state: 'done', output: null } as const);
+      };
+      const definition = tool({ policy: 'reconcilable', reconcile: take, run: take });
+      await run(definition, { begun: method === 'run' ? FIRST : SECOND }).outcome;
+      expect(given).toEqual([
+        {
+          key: 'turn-1:tool:c1',
+          signal: expect.any(AbortSignal) as AbortSignal,
+          progress: expect.any(Function) as () => void,
+          turn,
+        },
+      ]);
+    },
+  );
+});
+
 describe('a tool call whose effect may have to be undone', () => {
+  const compensate = () => undefined;
+
   it.each([
-    [true, { compensate: () => undefined }],
-    [false, {}],
-  ])('is claimed with what is known then: %s', async (compensable, more) => {
+    [true, false, { compensate }],
+    [true, true, { compensate, compensateUnknown: true }],
+    [false, false, {}],
+  ])('is claimed with what is known then: %s, %s', async (compensable, compensateUnknown, more) => {
     const { outcome, steps } = run(tool({ ...more, timeoutMs: 1_234 }));
     await outcome;
-    const claim = { kind: 'tool', name: 'tool', compensable, timeoutMs: 1_234 };
-    expect(steps.begin.mock.calls).toMatchObject([[claim]]);
+    const undo = { compensable, compensateUnknown };
+    const claim = { kind: 'tool', name: 'tool', ...undo, timeoutMs: 1_234 };
+    expect(steps.claim.mock.calls).toMatchObject([[claim]]);
   });
 
   const shape = { type: 'object', required: ['id'] };

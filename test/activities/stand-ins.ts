@@ -12,6 +12,7 @@ import type {
   NewEvent,
   Store,
   StepStore,
+  ToolCall,
   Turn,
   TurnContext,
   TurnState,
@@ -27,16 +28,22 @@ export const question = (text: string): Item => ({
   content: [{ type: 'input_text', text }],
 });
 
+export function toolCall(callId: string): ToolCall {
+  return {
+    conversationId: 'conversation-1',
+    endUser: 'user-7',
+    item: { type: 'function_call', call_id: callId, name: 'tool', arguments: '{}' },
+    editedArguments: null,
+    clientTools: [],
+  };
+}
+
 /** A step store that lets everything happen; each method can be given another behaviour. */
 export function stepStore(begun: BegunStep = { state: 'open', earlierAttempts: 0 }) {
   return {
     begin: vi.fn<StepStore['begin']>(async () => begun),
     loadContext: vi.fn<StepStore['loadContext']>(async () => context()),
-    loadToolCall: vi.fn<StepStore['loadToolCall']>(async (_ref, callId) => ({
-      conversationId: 'conversation-1',
-      endUser: 'user-7',
-      item: { type: 'function_call', call_id: callId, name: 'tool', arguments: '{}' },
-    })),
+    claim: vi.fn<StepStore['claim']>(async ({ callId }) => ({ begun, call: toolCall(callId) })),
     recordIntent: vi.fn<StepStore['recordIntent']>(async () => ({
       callId: 'call',
       failedCalls: 0,

@@ -48,17 +48,12 @@ async function passDeadline({ id }: Turn, seconds: number): Promise<Turn> {
   return await world.store.turns.get('default', id);
 }
 
-/** Nothing queues turns yet, so one is made by hand. */
-async function queueBehind({ turn, input }: { turn: Turn; input: TurnInput }): Promise<TurnInput> {
-  const next = { ...input, turnId: crypto.randomUUID() };
-  await world.sql(
-    `INSERT INTO turnkeeper.turns (id, tenant, conversation_id, assistant_id, assistant_version, state, status,
-       workflow_input, deadline)
-     SELECT $2, tenant, conversation_id, assistant_id, assistant_version, 'queued', 'queued', $3, deadline
-     FROM turnkeeper.turns WHERE id = $1`,
-    [turn.id, next.turnId, JSON.stringify(next)],
-  );
-  return next;
+async function queueBehind(): Promise<TurnInput> {
+  const items = [{ type: 'message', role: 'user', content: 'And then?' }];
+  const whenBusy = { policy: 'enqueue', maxQueued: 20 } as const;
+  const accepted = await world.store.turns.accept('default', { ...talk, items, whenBusy });
+  if (accepted.kind === 'busy') throw new Error('The conversation is held.');
+  return accepted.input;
 }
 
 describe('healing a turn', () => {
@@ -165,7 +160,7 @@ describe('healing a turn past its deadline', () => {
 describe('ending a turn that another one waits for', () => {
   it('starts the next one', async () => {
     const first = await start();
-    const next = await queueBehind(first);
+    const next = await queueBehind();
     await sealAndHandOver(parts, 'default', first.turn.id, { status: 'cancelled' });
     expect(starter.startedIds()).toEqual([first.turn.id, next.turnId]);
     expect(await world.store.turns.get('default', next.turnId)).toMatchObject({ state: 'started' });
@@ -173,7 +168,7 @@ describe('ending a turn that another one waits for', () => {
 
   it('starts it again when the one who ended the first died before that', async () => {
     const first = await start();
-    const next = await queueBehind(first);
+    const next = await queueBehind();
     await world.store.turns.seal('default', first.turn.id, { status: 'completed' });
     await sealAndHandOver(parts, 'default', first.turn.id, { status: 'completed' });
     expect(starter.startedIds()).toEqual([first.turn.id, next.turnId]);
@@ -181,7 +176,7 @@ describe('ending a turn that another one waits for', () => {
 
   it('leaves the next one to the sweep when Temporal is away', async () => {
     const first = await start();
-    const next = await queueBehind(first);
+    const next = await queueBehind();
     starter.away = true;
     const sealed = await sealAndHandOver(parts, 'default', first.turn.id, { status: 'cancelled' });
     expect(sealed).toMatchObject({ won: true });

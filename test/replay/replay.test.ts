@@ -17,6 +17,7 @@ import { tools } from './tools.ts';
 
 const VERSION = 'v0.1.0';
 const KEPT = [
+  'actions',
   'cancelled',
   'compensation',
   'expired',
@@ -109,6 +110,7 @@ describe('replayTurns', () => {
         tools.filter(({ name }) => name !== 'add'),
       ),
     ).toEqual([
+      'actions calls the tool add, which is not there.',
       'one-tool calls the tool add, which is not there.',
       'three-tools calls the tool add, which is not there.',
     ]);

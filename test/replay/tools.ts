@@ -21,6 +21,14 @@ export const tools: ToolDefinition[] = [
     run: () => ({ sent: true }),
   },
   {
+    name: 'approve',
+    description: 'Does something that somebody has to approve.',
+    parameters: { type: 'object' },
+    policy: 'at-most-once',
+    approval: 'always',
+    run: () => ({ done: true }),
+  },
+  {
     name: 'book',
     description: 'Books a seat.',
     parameters: { type: 'object' },

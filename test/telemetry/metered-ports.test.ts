@@ -64,14 +64,11 @@ function metered() {
   return { ports, metrics, steps, turns, events, compensations };
 }
 
-async function runTool({ ports, steps }: ReturnType<typeof metered>, name: string): Promise<void> {
-  const item = { type: 'function_call', call_id: 'c', name, arguments: '{}' };
-  steps.loadToolCall.mockResolvedValueOnce({ conversationId: 'c', endUser: null, item });
+async function runTool({ ports }: ReturnType<typeof metered>, name: string): Promise<void> {
   const ref = { ...REF, step: 'tool:c' };
-  await ports.store.steps.loadToolCall(ref, 'c');
   const outcome = name === 'add' ? 'succeeded' : 'failed';
-  const call = { callId: 'c', outcome, output: '1', error: null, effect: null } as const;
-  await ports.store.steps.settleTool(ref, call);
+  const result = { callId: 'c', name, outcome, output: '1', error: null, effect: null } as const;
+  await ports.store.steps.settleTool(ref, result);
 }
 
 describe('a metered store', () => {
@@ -204,7 +201,7 @@ describe('a metered store', () => {
     const { ports, metrics, steps, compensations } = metered();
     const fenced = new StepRefused('step_fenced', 'Too late.');
     steps.settleTool.mockRejectedValueOnce(fenced);
-    const call = { callId: 'c', outcome: 'failed', output: '', error: null, effect: null } as const;
+    const call = { callId: 'c', name: 'add', outcome: 'failed', output: '', error: null, effect: null } as const;
     await expect(ports.store.steps.settleTool(REF, call)).rejects.toBe(fenced);
     steps.begin.mockRejectedValueOnce(new StepRefused('turn_sealed', 'Over.'));
     const begin = { ...REF, after: [] as string[], kind: 'retrieve' } as const;

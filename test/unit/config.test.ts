@@ -111,6 +111,7 @@ describe('loadConfig', () => {
       TURNKEEPER_MAX_ITEMS_PER_TURN: '2',
       TURNKEEPER_MAX_METADATA_BYTES: '3',
       TURNKEEPER_MAX_DOCUMENT_BYTES: '4',
+      TURNKEEPER_MAX_QUEUED_TURNS: '8',
       TURNKEEPER_MAX_CONCURRENT_ACTIVITIES: '5',
       TURNKEEPER_SWEEP_INTERVAL_MS: '600',
       TURNKEEPER_EVENT_RETENTION_MS: '7000',
@@ -127,7 +128,13 @@ describe('loadConfig', () => {
       taskQueue: 'blue',
       toolsModule: resolve('tools.js'),
       modelIdleTimeoutMs: 5_000,
-      limits: { maxInputBytes: 1, maxItemsPerTurn: 2, maxMetadataBytes: 3, maxDocumentBytes: 4 },
+      limits: {
+        maxInputBytes: 1,
+        maxItemsPerTurn: 2,
+        maxMetadataBytes: 3,
+        maxDocumentBytes: 4,
+        maxQueuedTurns: 8,
+      },
       worker: { maxConcurrentActivities: 5, sweepIntervalMs: 600, eventRetentionMs: 7_000 },
       temporalCliPath: '/opt/temporal',
     });

@@ -91,7 +91,7 @@ describe('a request to the model', () => {
     }
   });
 
-  it('sends back what the model said, item for item, with reasoning and hosted calls', async () => {
+  it('sends back what the model said, item for item, with reasoning and hosted calls, but for what is no input', async () => {
     const items = [
       { id: 'rs_1', type: 'reasoning', summary: [], encrypted_content: 'c2VjcmV0' },
       {
@@ -108,13 +108,14 @@ describe('a request to the model', () => {
         arguments: '{ "a":1,"b":2 }',
         status: 'completed',
       },
-      { id: 'odd_1', type: 'something_new', payload: { deep: [1, null, 'x'] } },
     ];
+    const unknown = { id: 'odd_1', type: 'something_new', payload: { deep: [1, null, 'x'] } };
     const turn = await runTurn(world.current, {
       assistant: { tools: ['add'] },
-      script: [{ kind: 'items', items }, answer('3.')],
+      script: [{ kind: 'items', items: [...items, unknown] }, answer('3.')],
     });
     expect(turn.answer).toBe('3.');
+    expect(turn.output).toContainEqual(unknown);
     expect(inputOf(turn.requests[1]).slice(1)).toEqual([
       ...items,
       { type: 'function_call_output', call_id: 'c1', output: '{"sum":3}' },

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { AssistantDefinition } from '../../src/contracts/assistant.ts';
 import type { ScriptStep } from '../../src/dev/offline-model/script.ts';
 import { closedHistory, costOf, type HistoryCost } from '../support/histories.ts';
-import { runTurn, useWorld } from '../support/turns.ts';
+import { endOf, runTurn, startTurn, useWorld } from '../support/turns.ts';
+import { asking, untilAsleep } from '../support/waiting-turns.ts';
 
 const world = useWorld();
 
@@ -50,6 +51,22 @@ describe('what a turn costs in Temporal', () => {
     const cost = await turnCost([calls(1), answer()], { tools: ['add'] });
     expect(cost).toMatchObject({ workflowTasks: 4, events: 24 });
     expectBytes(cost, 5_172);
+  });
+
+  it('takes 5 workflow tasks and 33 events with a round of one call that is approved', async () => {
+    const script = [asking({ transfer: {} }), answer()];
+    const { id, conversationId } = await startTurn(world.current, {
+      script,
+      assistant: { tools: ['transfer'] },
+    });
+    await untilAsleep(world.current, { id });
+    const { turns } = world.current.turnkeeper;
+    await turns.submit(id, { approvals: [{ callId: 'call_transfer', approve: true }] });
+    const { status } = await endOf(world.current, { id, conversationId });
+    expect(status).toBe('completed');
+    const cost = costOf(await closedHistory(world.current, id));
+    expect(cost).toMatchObject({ workflowTasks: 5, events: 33 });
+    expectBytes(cost, 6_871);
   });
 
   it('takes 3 events for each further tool of a round and for each further workflow task', async () => {

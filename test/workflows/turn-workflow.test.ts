@@ -23,6 +23,7 @@ function plain(): TurnActivities {
     retrieve: async () => ({ passages: 0 }),
     respond: async () => ({ kind: 'answer' }),
     runTool: async () => ({ outcome: 'succeeded' }),
+    readActions: async () => ({ states: {}, waitMs: null, timeLeftMs: 60_000 }),
     closeTurn: async ({ ending }) => outcomeOf(ending),
   };
 }
@@ -35,6 +36,7 @@ const activities: TurnActivities = {
   retrieve: (input) => doing.retrieve(input),
   respond: (input) => doing.respond(input),
   runTool: (input) => doing.runTool(input),
+  readActions: (input) => doing.readActions(input),
   closeTurn: (input) => doing.closeTurn(input),
 };
 const client = useWorkflows(taskQueue, activities);

@@ -57,10 +57,33 @@ describe('the tools registry', () => {
   it.each([
     ['description', /needs a description/],
     ['policy', /policy undefined/],
-    ['run', /needs a run function/],
     ['name', /needs a name/],
   ] as const)('refuses a definition without %s', (field, message) => {
     expectRefused([without(field)], 'invalid_tool', message);
+  });
+
+  it('takes a tool without run: its caller runs it', () => {
+    expect(createTools([without('run')]).get('weather')?.run).toBeUndefined();
+  });
+
+  it.each<[string, object, RegExp]>([
+    ['a run that is no function', { run: true }, /run that is not a function/],
+    ['an approval that is no rule', { approval: true }, /neither "always" nor a function/],
+    ['an approval of what the caller runs', { run: undefined, approval: 'always' }, /no run/],
+  ])('refuses %s', (_, fields, message) => {
+    expectRefused([weather(fields)], 'invalid_tool', message);
+  });
+
+  it('includes tools that a caller runs, and stays as it is', () => {
+    const tools = createTools([weather(), weather({ name: 'forecast' })]);
+    const parameters = { type: 'object', required: ['day'] };
+    const mine = { name: 'weather', description: 'Mine.', parameters };
+    const all = tools.including([mine]);
+    expect(all.get('weather')).toMatchObject({ description: 'Mine.' });
+    expect(all.get('weather')?.run).toBeUndefined();
+    expect(all.checkArguments('weather', {})).toEqual(["/ must have required property 'day'"]);
+    expect(all.checkArguments('forecast', { city: 'Bern' })).toBeNull();
+    expect(tools.get('weather')?.run).toBeDefined();
   });
 
   it('refuses a policy that does not exist', () => {
@@ -80,6 +103,15 @@ describe('the tools registry', () => {
     const compensate = true as unknown as NonNullable<ToolDefinition['compensate']>;
     expectRefused([weather({ compensate })], 'invalid_tool', /compensate that is not a function/);
     expect(createTools([weather({ compensate: () => undefined })]).names()).toEqual(['weather']);
+  });
+
+  it('refuses to undo what is unknown with a tool that undoes nothing, or does not say so plainly', () => {
+    const compensate = () => undefined;
+    const definition = weather({ compensateUnknown: true });
+    expectRefused([definition], 'invalid_tool', /needs a compensate function/);
+    const vague = { compensate, compensateUnknown: 'yes' as unknown as boolean };
+    expectRefused([weather(vague)], 'invalid_tool', /neither true nor false/);
+    expect(createTools([weather({ compensate, compensateUnknown: true })]).names()).toHaveLength(1);
   });
 
   it('takes names that objects have already', () => {
