@@ -28,7 +28,9 @@ import type { Space } from './retrieval/vectors.ts';
 import type { Chore } from './recovery/chores.ts';
 import { foldingChore } from './recovery/fold-events.ts';
 import { stopCallsChore } from './recovery/stopped-calls.ts';
+import { queueChore } from './recovery/queues.ts';
 import { unreadTurnsChore } from './recovery/unread-turns.ts';
+import { submissionsChore } from './recovery/wake.ts';
 import { boundedSandbox } from './sandbox/bounded.ts';
 import { openSandbox } from './sandbox/open.ts';
 import { createAppender } from './store/appender.ts';
@@ -162,6 +164,8 @@ export function composeWorker(config: Config, options: WorkerComposition): Promi
       foldingChore(ports.store, config.worker.eventRetentionMs),
       unreadTurnsChore(ports),
       stopCallsChore(ports.store.sweep, (call) => stopResponse(ports, call)),
+      submissionsChore(ports),
+      queueChore(ports),
     ];
     return { ports, chores: upkeep, metrics, close: () => opened.close() };
   });

@@ -221,6 +221,7 @@ function readLimits(env: Environment): Limits {
     maxItemsPerTurn: readNumber(env, 'TURNKEEPER_MAX_ITEMS_PER_TURN'),
     maxMetadataBytes: readNumber(env, 'TURNKEEPER_MAX_METADATA_BYTES'),
     maxDocumentBytes: readNumber(env, 'TURNKEEPER_MAX_DOCUMENT_BYTES'),
+    maxQueuedTurns: readNumber(env, 'TURNKEEPER_MAX_QUEUED_TURNS'),
   };
 }
 

@@ -4,21 +4,28 @@ import { loadConfig, type Config } from './config.ts';
 import type { Logger } from './contracts/logger.ts';
 import { jsonLogger } from './telemetry/logger.ts';
 
+export type { AddedItems, AddItems } from './client/add-items.ts';
 export type { CreateAssistant } from './client/assistants.ts';
+export type { CancelTurn } from './client/cancel-turn.ts';
 export type { Turnkeeper } from './client/client.ts';
 export type { CreateConversation, ListConversations, ListItems } from './client/conversations.ts';
 export type { ListDocuments } from './client/documents.ts';
 export type { ListFiles } from './client/files.ts';
+export type { AssistantMessage, HistoryItem, OutputText } from './client/history-items.ts';
 export type { InputItem, InputPart } from './client/input.ts';
+export type { EditTurn, RegenerateTurn, RetryTurn } from './client/make-again.ts';
 export type { AddDocument } from './client/new-document.ts';
 export type { StartTurn } from './client/start-turn.ts';
 export type { EventsOptions } from './client/turn-events.ts';
-export type { TurnResult } from './client/turn-result.ts';
+export type { Approval, SubmitActions, SubmittedOutput } from './client/submit-actions.ts';
+export type { TurnEffect, TurnResult } from './client/turn-result.ts';
 export type { WaitOptions } from './client/waiting.ts';
 export { loadConfig } from './config.ts';
 export type { Config } from './config.ts';
+export type { ActionKind, ActionState } from './contracts/actions.ts';
 export type {
   AssistantDefinition,
+  ClientTool,
   ContextDefinition,
   KnowledgeDefinition,
   TurnLimits,
@@ -28,19 +35,25 @@ export type { ErrorCode } from './contracts/errors.ts';
 export type { Item, Json, JsonObject } from './contracts/json.ts';
 export type { Logger } from './contracts/logger.ts';
 export type {
+  Action,
   Assistant,
   Conversation,
   ConversationItem,
   ConversationSummary,
   DocumentRecord,
+  EffectOutcome,
   FileRecord,
   ModelCall,
   Page,
   PageRequest,
+  Repair,
+  RepairRule,
+  Repairs,
   Source,
   Step,
   Turn,
   TurnEvent,
+  TurnOrigin,
   TurnState,
   TurnStatus,
   Usage,

@@ -79,9 +79,19 @@ export function oneOf(...values: string[]): Check {
   };
 }
 
+export const boolean: Check = (value, path) => {
+  if (typeof value !== 'boolean') refuse(path, 'must be true or false');
+};
+
 export const signal: Check = (value, path) => {
   const isSignal = typeof value === 'object' && value !== null && 'aborted' in value;
   if (!isSignal) refuse(path, 'must be an AbortSignal');
+};
+
+/** Whatever JSON can carry. */
+export const jsonValue: Check = (value, path) => {
+  if (value === undefined) refuse(path, 'is missing');
+  json(value, path, 0);
 };
 
 /** An object that JSON can carry. */

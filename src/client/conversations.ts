@@ -1,6 +1,7 @@
 import type { JsonObject } from '../contracts/json.ts';
 import type { Conversation, ConversationItem, Page, PageRequest } from '../contracts/store.ts';
-import { jsonObject, label, optional, shape, string } from './checks.ts';
+import { addItems, type AddedItems, type AddItems } from './add-items.ts';
+import { boolean, jsonObject, label, optional, shape, string } from './checks.ts';
 import type { Parts } from './parts.ts';
 import { checkSize, knownForm, PAGE, reportingOutage, requestKey } from './requests.ts';
 
@@ -20,7 +21,11 @@ export interface CreateConversation {
 }
 
 export type ListConversations = PageRequest & { endUser?: string };
-export type ListItems = PageRequest & { turnId?: string };
+export type ListItems = PageRequest & {
+  turnId?: string;
+  /** Items of turns that others have taken the place of, too. */
+  superseded?: boolean;
+};
 
 /** Every method also rejects with `database_unreachable`. */
 export interface Conversations {
@@ -41,6 +46,13 @@ export interface Conversations {
    * @throws TurnkeeperError `conversation_not_found`, `turn_not_found`, `invalid_request`, `invalid_cursor`
    */
   items(id: string, filter?: ListItems): Promise<Page<ConversationItem>>;
+  /**
+   * Adds messages without running a turn, those of assistants too, as when a history is imported. At once where the
+   * conversation is free.
+   * @throws TurnkeeperError `invalid_request`, `input_empty`, `input_too_large` (`maxInputBytes`, `maxItemsPerTurn`),
+   * `conversation_not_found`, `conversation_busy` (`details.activeTurn`), `queue_full`, `idempotency_conflict`
+   */
+  addItems(id: string, request: AddItems): Promise<AddedItems>;
 }
 
 const checkCreate = shape({
@@ -49,9 +61,10 @@ const checkCreate = shape({
   idempotencyKey: optional(label),
 });
 const checkList = shape({ ...PAGE, endUser: optional(label) });
-const checkItems = shape({ ...PAGE, turnId: optional(string) });
+const checkItems = shape({ ...PAGE, turnId: optional(string), superseded: optional(boolean) });
 
-export function createConversations({ store, limits, tenant }: Parts): Conversations {
+export function createConversations(parts: Parts): Conversations {
+  const { store, limits, tenant } = parts;
   return {
     create: async (request = {}) => {
       checkCreate(request, '');
@@ -74,11 +87,15 @@ export function createConversations({ store, limits, tenant }: Parts): Conversat
     items: async (id, request = {}) => {
       checkItems(request, '');
       const conversationId = knownForm(id, 'conversation_not_found');
-      const { turnId, ...page } = request;
-      const filter = turnId === undefined ? {} : { turnId: knownForm(turnId, 'turn_not_found') };
+      const { turnId, superseded = false, ...page } = request;
+      const filter = {
+        superseded,
+        ...(turnId !== undefined && { turnId: knownForm(turnId, 'turn_not_found') }),
+      };
       return await reportingOutage(() =>
         store.conversations.items(tenant, conversationId, filter, page),
       );
     },
+    addItems: async (id, request) => await reportingOutage(() => addItems(parts, id, request)),
   };
 }

@@ -6,6 +6,7 @@ import {
   jsonObject,
   label,
   list,
+  oneOf,
   optional,
   refuse,
   shape,
@@ -35,6 +36,16 @@ const toolName: Check = (value, path) => {
     refuse(path, 'must be a tool name: 1 to 64 characters of a–z, A–Z, 0–9, _ and -');
   }
 };
+
+const parametersSchema: Check = (value, path) => {
+  jsonObject(value, path);
+  const schema = value as JsonObject;
+  if (schema['type'] !== 'object') refuse(`${path}.type`, 'must be "object"');
+  if (Object.hasOwn(schema, '$async')) refuse(`${path}.$async`, 'is not part of JSON Schema');
+  checkJsonSchema(schema, path);
+};
+
+const clientTool = shape({ name: toolName, description: text, parameters: parametersSchema });
 
 /** Tools whose calls the provider answers itself; any other call would be left without its output. */
 const RUN_BY_PROVIDER = /^(web_search|file_search|code_interpreter|image_generation|mcp)/;
@@ -80,11 +91,14 @@ function textFormat(value: Json, path: string): void {
   checkJsonSchema(schema as JsonObject, `${path}.schema`);
 }
 
+const ending = oneOf('cancelled', 'expired');
+
 const checkShape = shape({
   name: label,
   model: label,
   instructions: optional(text),
   tools: optional(list(toolName, { max: 128 })),
+  clientTools: optional(list(clientTool, { max: 128 })),
   hostedTools: optional(list(hostedTool, { max: 128 })),
   knowledge: optional(
     shape({ bases: list(label, { min: 1, max: 50 }), maxPassages: optional(integer(1, 50)) }),
@@ -94,11 +108,13 @@ const checkShape = shape({
   generation: optional(generation),
   fallbackModel: optional(label),
   fallbackAnswer: optional(text),
+  compensateOn: optional(list(ending, { max: 2 })),
   context: optional(shape({ maxTokens: optional(integer(1_000, 10_000_000)) })),
   limits: optional(
     shape({
       maxRounds: optional(integer(1, 100)),
       turnTimeoutMs: optional(integer(1_000, 86_400_000)),
+      actionTimeoutMs: optional(integer(1_000, 2_592_000_000)),
       maxTurnTokens: optional(integer(1, 1_000_000_000)),
       maxOutputTokens: optional(integer(16, 1_000_000)),
     }),
@@ -113,9 +129,12 @@ export function checkAssistant(definition: AssistantDefinition): void {
       'modelOptions.store',
       'must not be false: a provider generates in the background what it stores',
     );
-  const names = definition.tools ?? [];
+  const { tools = [], clientTools = [] } = definition;
+  const names = [...tools, ...clientTools.map(({ name }) => name)];
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
-    throw new TurnkeeperError('duplicate_tool', `tools names ${twice} twice.`, { tool: twice });
+    throw new TurnkeeperError('duplicate_tool', `tools and clientTools name ${twice} twice.`, {
+      tool: twice,
+    });
   }
 }

@@ -26,20 +26,25 @@ export type InputPart =
 
 /** The items of a turn's input, normalised: each a message with a list of parts. */
 export function inputItems(input: string | InputItem[], limits: Limits): Item[] {
-  const items = typeof input === 'string' ? [userMessage(input)] : messages(input, limits);
+  if (Array.isArray(input)) return listItems(input, 'input', limits, inputMessage);
+  if (typeof input !== 'string') return refuse('input', 'must be a string or an array of items');
+  const items = [inputMessage({ role: 'user', content: input }, 'input')];
   checkSize(items, 'input', 'maxInputBytes', limits);
   return items;
 }
 
-function userMessage(content: string): Item {
-  return message({ role: 'user', content }, 'input');
-}
-
-function messages(input: InputItem[], limits: Limits): Item[] {
-  if (!Array.isArray(input)) return refuse('input', 'must be a string or an array of items');
-  if (input.length === 0) throw empty('input');
-  checkLimit(input.length, 'items of input', 'maxItemsPerTurn', limits);
-  return input.map((item, index) => message(item, `input[${index}]`));
+/** A list of messages, each normalised by `message`; `field` names the list. */
+export function listItems<T>(
+  list: T[],
+  field: string,
+  limits: Limits,
+  message: (item: T, path: string) => Item,
+): Item[] {
+  if (list.length === 0) throw emptyInput(field);
+  checkLimit(list.length, `items of ${field}`, 'maxItemsPerTurn', limits);
+  const items = list.map((item, index) => message(item, `${field}[${index}]`));
+  checkSize(items, field, 'maxInputBytes', limits);
+  return items;
 }
 
 const checkMessage = shape({
@@ -48,10 +53,10 @@ const checkMessage = shape({
   content: () => undefined,
 });
 
-function message(item: InputItem, path: string): Item {
+export function inputMessage(item: InputItem, path: string): Item {
   checkMessage(item, path);
   const content = parts(item.content, path);
-  if (!content.some(hasContent)) throw empty(path);
+  if (!content.some(hasContent)) throw emptyInput(path);
   return { type: 'message', role: item.role, content };
 }
 
@@ -69,7 +74,7 @@ function hasContent(part: InputPart): boolean {
   return part.type !== 'input_text' || part.text.trim() !== '';
 }
 
-function empty(path: string): TurnkeeperError {
+export function emptyInput(path: string): TurnkeeperError {
   return new TurnkeeperError('input_empty', `${path} has no content.`, { field: path });
 }
 

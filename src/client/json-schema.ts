@@ -1,4 +1,4 @@
-import { Ajv } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { TurnkeeperError } from '../contracts/errors.ts';
@@ -6,11 +6,8 @@ import type { JsonObject } from '../contracts/json.ts';
 
 /** Refuses what is not JSON Schema: draft 2020-12, or draft 7 where `$schema` says so. References are never fetched. */
 export function checkJsonSchema(schema: JsonObject, path: string): void {
-  const { $schema } = schema;
-  const Draft = typeof $schema === 'string' && $schema.includes('draft-07') ? Ajv : Ajv2020;
   try {
-    // A new instance each time: compiled schemas stay in memory, and may claim each other's $id.
-    addFormats.default(new Draft({ strict: false, logger: false })).compile(schema);
+    compile(schema);
   } catch (error) {
     const mistake = error instanceof Error ? error.message : String(error);
     throw new TurnkeeperError(
@@ -20,4 +17,24 @@ export function checkJsonSchema(schema: JsonObject, path: string): void {
       error,
     );
   }
+}
+
+const MAX_MISTAKES = 20;
+
+/** What of the value does not fit the schema, a line each; null when it fits. */
+export function mistakesIn(value: JsonObject, schema: JsonObject): string[] | null {
+  const validate = compile(schema);
+  if (validate(value)) return null;
+  const lines = (validate.errors ?? []).map(
+    ({ instancePath, message, keyword }) => `${instancePath || '/'} ${message ?? keyword}`,
+  );
+  return lines.slice(0, MAX_MISTAKES);
+}
+
+function compile(schema: JsonObject): ValidateFunction {
+  const { $schema } = schema;
+  const Draft = typeof $schema === 'string' && $schema.includes('draft-07') ? Ajv : Ajv2020;
+  const options = { strict: false, allErrors: true, ownProperties: true, logger: false } as const;
+  // A new instance each time: compiled schemas stay in memory, and may claim each other's $id.
+  return addFormats.default(new Draft(options)).compile(schema);
 }

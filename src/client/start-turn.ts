@@ -1,8 +1,8 @@
-import { TurnkeeperError } from '../contracts/errors.ts';
-import type { AcceptTurn, Turn } from '../contracts/store.ts';
-import { heal } from '../recovery/heal.ts';
+import type { AcceptTurn, Turn, WhenBusy } from '../contracts/store.ts';
+import { interruptOrLeave } from '../recovery/interrupt.ts';
 import { startOrLeave } from '../recovery/recovery.ts';
-import { integer, label, optional, refuse, shape, type Check } from './checks.ts';
+import { integer, label, oneOf, optional, refuse, shape, type Check } from './checks.ts';
+import { clearingTheWay } from './clear-the-way.ts';
 import { inputItems, type InputItem } from './input.ts';
 import type { Parts } from './parts.ts';
 import { knownForm, requestKey } from './requests.ts';
@@ -24,10 +24,13 @@ export interface StartTurn {
    * reader has been gone for so many milliseconds (1,000 to 86,400,000). Until the first one comes, they count from its start.
    */
   onDisconnect?: 'continue' | { cancelAfterMs: number };
+  /**
+   * What happens when another turn holds the conversation. `reject`, the default: this one is refused. `enqueue`: it waits
+   * until everything that came before it has ended, for as long as a turn of its assistant may take. `interrupt`: that one
+   * is cancelled in its favour, and turns that wait are cancelled too (`superseded`); of two such the later one wins.
+   */
+  whenBusy?: 'reject' | WhenBusy['policy'];
 }
-
-/** A dead turn found in the way is cleared away and the next one may be dead too; then we leave it to the caller. */
-const TRIES = 3;
 
 const anything: Check = () => undefined;
 const checkCancelAfter = shape({ cancelAfterMs: integer(1_000, 86_400_000) });
@@ -42,29 +45,33 @@ const checkStart = shape({
   input: anything,
   idempotencyKey: optional(label),
   onDisconnect: optional(checkOnDisconnect),
+  whenBusy: optional(oneOf('reject', 'enqueue', 'interrupt')),
 });
 
-/** Accepts a turn, healing the one that holds the conversation, and starts it. */
+/** Accepts a turn, healing the one that holds the conversation, and starts it or what makes room for it. */
 export async function startTurn(parts: Parts, request: StartTurn): Promise<Turn> {
+  const { store, tenant } = parts;
   const wanted = acceptance(parts, request);
-  for (let tries = 1; ; tries++) {
-    const accepted = await parts.store.turns.accept(parts.tenant, wanted);
-    if (accepted.kind !== 'busy') {
-      // From here on the turn is durable, and the call succeeds whatever happens.
-      if (accepted.turn.state === 'accepted') await startOrLeave(parts, accepted.input);
-      return accepted.turn;
-    }
-    const sealed = await heal(parts, parts.tenant, accepted.active, accepted.activeInput);
-    if (!sealed || tries === TRIES) throw busy(wanted.conversationId, accepted.active);
-  }
+  const { turn, input } = await clearingTheWay(parts, wanted.conversationId, () =>
+    store.turns.accept(tenant, wanted),
+  );
+  // From here on the turn is durable, and the call succeeds whatever happens.
+  if (turn.state === 'accepted') await startOrLeave(parts, input);
+  if (turn.state === 'queued' && turn.interrupts !== null)
+    await interruptOrLeave(parts, tenant, turn.interrupts);
+  return turn;
 }
 
 function acceptance(parts: Parts, request: StartTurn): AcceptTurn {
   checkStart(request, '');
-  const { idempotencyKey, onDisconnect = 'continue', ...rest } = request;
+  const { idempotencyKey, onDisconnect = 'continue', whenBusy = 'reject', ...rest } = request;
   const { assistantVersion } = request;
   // What is the default anyway is the same request with and without it.
-  const sent = onDisconnect === 'continue' ? rest : { ...rest, onDisconnect };
+  const sent = {
+    ...rest,
+    ...(onDisconnect !== 'continue' && { onDisconnect }),
+    ...(whenBusy !== 'reject' && { whenBusy }),
+  };
   const items = inputItems(request.input, parts.limits);
   const [key] = requestKey(idempotencyKey, sent);
   return {
@@ -73,14 +80,11 @@ function acceptance(parts: Parts, request: StartTurn): AcceptTurn {
     items,
     ...(assistantVersion === undefined ? {} : { assistantVersion }),
     ...(onDisconnect === 'continue' ? {} : { cancelAfterMs: onDisconnect.cancelAfterMs }),
+    ...(whenBusy === 'reject' ? {} : { whenBusy: waiting(whenBusy, parts.limits) }),
     ...(key ? { key } : {}),
   };
 }
 
-function busy(conversationId: string, active: Turn): TurnkeeperError {
-  return new TurnkeeperError(
-    'conversation_busy',
-    `Conversation ${conversationId} is held by turn ${active.id} (${active.status}).`,
-    { activeTurn: active.id },
-  );
+function waiting(policy: WhenBusy['policy'], { maxQueuedTurns }: Parts['limits']): WhenBusy {
+  return policy === 'enqueue' ? { policy, maxQueued: maxQueuedTurns } : { policy };
 }

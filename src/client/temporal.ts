@@ -4,10 +4,12 @@ import {
   isGrpcServiceError,
   WorkflowExecutionAlreadyStartedError,
   WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
   type ConnectionLike,
   type ConnectionOptions,
   type WorkflowStartOptions,
 } from '@temporalio/client';
+import { ACTIONS_SUBMITTED } from '../contracts/actions.ts';
 import { TurnkeeperError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { compensationId } from '../contracts/starter.ts';
@@ -123,6 +125,7 @@ export async function temporalStarter({
       call(async () => {
         await workflow.start('summarize', summarizeOptions(input, taskQueue));
       }),
+    wake: (turnId) => call(() => wake(client, turnId)),
     executionState: (workflowId) => call(() => executionState(client, workflowId)),
     cancel: (workflowId) =>
       call(async () => {
@@ -196,6 +199,17 @@ function summarizeOptions(input: SummarizeInput, taskQueue: string): WorkflowSta
     staticSummary: 'summary',
     staticDetails: `- tenant: \`${input.tenant}\``,
   };
+}
+
+/** A workflow without a worker takes no Update; whoever wakes it does not wait for one. */
+const WAKE_TIMEOUT_MS = 2_000;
+
+async function wake(client: Client, turnId: string): Promise<void> {
+  const handle = client.workflow.getHandle(turnId);
+  await client
+    .withDeadline(Date.now() + WAKE_TIMEOUT_MS, () => handle.executeUpdate(ACTIONS_SUBMITTED))
+    .catch(ignore(WorkflowNotFoundError))
+    .catch(ignore(WorkflowUpdateFailedError));
 }
 
 const CLOSED = ['COMPLETED', 'FAILED', 'CANCELLED', 'TERMINATED', 'TIMED_OUT'];

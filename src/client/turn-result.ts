@@ -1,6 +1,7 @@
 import type { Item } from '../contracts/json.ts';
-import type { Source, Turn, Usage } from '../contracts/store.ts';
+import type { Effect, EffectOutcome, Source, Turn, Usage } from '../contracts/store.ts';
 import type { FinalStatus } from '../contracts/turn.ts';
+import { effectMessage } from '../conversation/effects.ts';
 import type { Parts } from './parts.ts';
 import { checkWait, waitFor, type WaitOptions } from './waiting.ts';
 import { watchTurn } from './watch-turn.ts';
@@ -18,6 +19,16 @@ export interface TurnResult {
   /** Passages that the model was given. */
   sources: Source[];
   usage: Usage;
+  /** Tool calls that took effect, or may have, in order. */
+  effects: TurnEffect[];
+}
+
+export interface TurnEffect {
+  callId: string;
+  tool: string;
+  outcome: EffectOutcome;
+  /** What happened and what is left to do, for the end user. */
+  message: string;
 }
 
 /** Waits for the end of a turn and gathers what came of it. */
@@ -36,10 +47,11 @@ export async function turnResult(
 
 async function gather(parts: Parts, turn: Turn): Promise<TurnResult> {
   const { store, tenant } = parts;
-  const [output, sources, usage] = await Promise.all([
+  const [output, sources, usage, effects] = await Promise.all([
     outputItems(parts, turn),
     store.turns.sources(tenant, turn.id),
     store.turns.usage(tenant, turn.id),
+    store.compensations.outcomes(tenant, turn.id),
   ]);
   const { status, reason } = turn;
   return {
@@ -50,7 +62,13 @@ async function gather(parts: Parts, turn: Turn): Promise<TurnResult> {
     output,
     sources,
     usage,
+    effects: effects.map(toTurnEffect),
   };
+}
+
+function toTurnEffect(effect: Effect): TurnEffect {
+  const { callId, tool, outcome } = effect;
+  return { callId, tool, outcome, message: effectMessage(effect) };
 }
 
 async function outputItems({ store, tenant }: Parts, turn: Turn): Promise<Item[]> {
@@ -61,7 +79,7 @@ async function outputItems({ store, tenant }: Parts, turn: Turn): Promise<Item[]
     const { data, nextCursor } = await store.conversations.items(
       tenant,
       turn.conversationId,
-      { turnId: turn.id },
+      { turnId: turn.id, superseded: true },
       page,
     );
     items.push(...data.map(({ item }) => item));

@@ -1,4 +1,5 @@
 import type {
+  Action,
   Page,
   PageRequest,
   Source,
@@ -7,10 +8,20 @@ import type {
   TurnEvent,
   Usage,
 } from '../contracts/store.ts';
-import { cancelTurn } from './cancel-turn.ts';
+import { cancelTurn, checkCancel, type CancelTurn } from './cancel-turn.ts';
+import { compensateTurn } from './compensate-turn.ts';
+import {
+  editTurn,
+  regenerateTurn,
+  retryTurn,
+  type EditTurn,
+  type RegenerateTurn,
+  type RetryTurn,
+} from './make-again.ts';
 import type { Parts } from './parts.ts';
 import { checkPage, knownForm, reportingOutage } from './requests.ts';
 import { startTurn, type StartTurn } from './start-turn.ts';
+import { submitActions, type SubmitActions } from './submit-actions.ts';
 import { turnEvents, type EventsOptions } from './turn-events.ts';
 import { turnResult, type TurnResult } from './turn-result.ts';
 import type { WaitOptions } from './waiting.ts';
@@ -22,7 +33,7 @@ export interface Turns {
    * cannot be reached now. It is answered as it was accepted; `get` tells how it stands. With a key that was used
    * before, it is the turn of then, in whatever state.
    * @throws TurnkeeperError `invalid_request`, `input_empty`, `input_too_large` (`maxInputBytes`, `maxItemsPerTurn`),
-   * `assistant_not_found`, `conversation_not_found`, `conversation_busy` (`details.activeTurn`), `idempotency_conflict`
+   * `assistant_not_found`, `conversation_not_found`, `conversation_busy` (`details.activeTurn`), `queue_full`, `idempotency_conflict`
    */
   start(request: StartTurn): Promise<Turn>;
   /** @throws TurnkeeperError `turn_not_found` */
@@ -61,11 +72,53 @@ export interface Turns {
    */
   list(conversationId: string, page?: PageRequest): Promise<Page<Turn>>;
   /**
-   * Cancels a turn and waits up to 5 s for its end; answers the turn as it stands then. What its tools did stays done.
-   * A turn that has ended stays as it is.
-   * @throws TurnkeeperError `turn_not_found`, `temporal_unreachable` (the turn goes on)
+   * Cancels a turn and waits up to 5 s for its end; answers the turn as it stands then. What its tools did stays done,
+   * unless it is to be undone: see `compensate`, which that does as well. A turn that has ended stays as it is.
+   * @throws TurnkeeperError `turn_not_found`, `invalid_request`, `temporal_unreachable` (the turn goes on; what its tools
+   * did is undone when it ends, where that was asked for)
    */
-  cancel(turnId: string): Promise<Turn>;
+  cancel(turnId: string, options?: CancelTurn): Promise<Turn>;
+  /**
+   * Has what the turn's tools did undone where they can: now when it has ended, else when it does, however that is.
+   * Answers the turn as it stands; `compensation` says how far that is. Repeating it changes nothing.
+   * @throws TurnkeeperError `turn_not_found`
+   */
+  compensate(turnId: string): Promise<Turn>;
+  /**
+   * Decides calls that a turn waits for: outputs of tools that the caller runs, and approvals. All of it is stored, or
+   * nothing. Once this has resolved the turn will go on, also when Temporal cannot be reached now. The same submission
+   * again changes nothing.
+   * @throws TurnkeeperError `turn_not_found`, `turn_not_waiting`, `action_not_found` (`details.callId`), `actions_missing`
+   * (`details.missing`), `submission_conflict` (`details.callId`), `invalid_request`, `input_too_large`
+   */
+  submit(turnId: string, submission: SubmitActions): Promise<Turn>;
+  /**
+   * Calls that a turn waits for, or has waited for, in the order of its calls.
+   * @throws TurnkeeperError `turn_not_found`
+   */
+  actions(turnId: string): Promise<Action[]>;
+  /**
+   * Goes on from where an unsuccessful turn ended, the last one of its conversation, as a new turn in its place: with its
+   * input, its replies that called tools, and what these came to. No tool is called again that was; the partial answer is
+   * made anew. Where an effect was undone meanwhile, the model is told. Items of the old turn are superseded.
+   * @throws TurnkeeperError `turn_not_found`, `turn_not_retryable`, `compensation_running`, `conversation_busy`,
+   * `idempotency_conflict`, `invalid_request`
+   */
+  retry(turnId: string, request?: RetryTurn): Promise<Turn>;
+  /**
+   * Answers the input of the last turn of a conversation anew, however that one ended, as a new turn in its place. Tools may be
+   * called again. Items of the old turn are superseded.
+   * @throws TurnkeeperError `turn_not_found`, `turn_not_retryable`, `conversation_busy`, `idempotency_conflict`,
+   * `invalid_request`
+   */
+  regenerate(turnId: string, request?: RegenerateTurn): Promise<Turn>;
+  /**
+   * Starts a turn with another input in a conversation of its own, which begins with all that came before the edited one:
+   * results of tools included, which are not called again for it. The old conversation stays as it is.
+   * @throws TurnkeeperError `turn_not_found`, `turn_not_retryable` (it waits in the queue), `input_empty`,
+   * `input_too_large`, `idempotency_conflict`, `invalid_request`
+   */
+  edit(turnId: string, request: EditTurn): Promise<Turn>;
 }
 
 export function createTurns(parts: Parts): Turns {
@@ -82,7 +135,20 @@ export function createTurns(parts: Parts): Turns {
     sources: async (turnId) => await read(turnId, (...of) => store.turns.sources(...of)),
     result: async (turnId, options = {}) =>
       await read(turnId, (_, id) => turnResult(parts, id, options)),
-    cancel: async (turnId) => await read(turnId, (_, id) => cancelTurn(parts, id)),
+    cancel: async (turnId, options = {}) => {
+      checkCancel(options, '');
+      return await read(turnId, (_, id) => cancelTurn(parts, id, options));
+    },
+    compensate: async (turnId) => await read(turnId, (_, id) => compensateTurn(parts, id)),
+    submit: async (turnId, submission) =>
+      await read(turnId, (_, id) => submitActions(parts, id, submission)),
+    actions: async (turnId) => await read(turnId, (...of) => store.actions.list(...of)),
+    retry: async (turnId, request = {}) =>
+      await read(turnId, async (_, id) => await retryTurn(parts, id, request)),
+    regenerate: async (turnId, request = {}) =>
+      await read(turnId, async (_, id) => await regenerateTurn(parts, id, request)),
+    edit: async (turnId, request) =>
+      await read(turnId, async (_, id) => await editTurn(parts, id, request)),
     events: (turnId, options = {}) => turnEvents(parts, turnId, options),
     list: async (conversationId, page = {}) => {
       checkPage(page, '');

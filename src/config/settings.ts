@@ -176,6 +176,11 @@ export const SETTINGS = {
     range: [1, 512 * MIB],
     description: 'One document at most.',
   },
+  TURNKEEPER_MAX_QUEUED_TURNS: {
+    default: String(DEFAULT_LIMITS.maxQueuedTurns),
+    range: [1, 10_000],
+    description: 'Turns and additions of items that wait in one conversation at most.',
+  },
   TURNKEEPER_MAX_CONCURRENT_ACTIVITIES: {
     default: '100',
     range: [1, 10_000],

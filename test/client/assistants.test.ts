@@ -17,8 +17,13 @@ const FULL: AssistantDefinition = {
   fallbackModel: 'other-model',
   fallbackAnswer: 'Please call us.',
   context: { maxTokens: 20_000 },
-  limits: { maxRounds: 3, turnTimeoutMs: 60_000, maxTurnTokens: 1_000, maxOutputTokens: 100 },
+  clientTools: [{ name: 'pick', description: 'Picks.', parameters: { type: 'object' } }],
+  limits: {
+    ...{ maxRounds: 3, turnTimeoutMs: 60_000, actionTimeoutMs: 60_000 },
+    ...{ maxTurnTokens: 1_000, maxOutputTokens: 100 },
+  },
 };
+const CLIENT_TOOL = { name: 'pick', description: 'Picks.', parameters: { type: 'object' } };
 const UNKNOWN = '01890000-0000-7000-8000-000000000000';
 
 let world: World;
@@ -109,6 +114,36 @@ describe('assistants', () => {
     ],
     ['a tool named twice', { tools: ['a', 'b', 'a'] }, 'duplicate_tool', /a twice/],
     [
+      'a tool that the caller and the worker run',
+      { tools: ['a'], clientTools: [{ ...CLIENT_TOOL, name: 'a' }] },
+      'duplicate_tool',
+      /a twice/,
+    ],
+    [
+      'a tool of the caller without a description',
+      { clientTools: [{ ...CLIENT_TOOL, description: ' ' }] },
+      'invalid_request',
+      /^clientTools\[0\]\.description/,
+    ],
+    [
+      'a tool of the caller whose arguments are no object',
+      { clientTools: [{ ...CLIENT_TOOL, parameters: { type: 'string' } }] },
+      'invalid_request',
+      /^clientTools\[0\]\.parameters\.type/,
+    ],
+    [
+      'a tool of the caller with a broken schema',
+      { clientTools: [{ ...CLIENT_TOOL, parameters: { type: 'object', required: 1 } }] },
+      'invalid_schema',
+      /^clientTools\[0\]\.parameters/,
+    ],
+    [
+      'actions that wait for no time',
+      { limits: { actionTimeoutMs: 0 } },
+      'invalid_request',
+      /^limits\.actionTimeoutMs/,
+    ],
+    [
       'a hosted tool without type',
       { hostedTools: [{}] },
       'invalid_request',
@@ -131,6 +166,12 @@ describe('assistants', () => {
       { hostedTools: [{ type: 'mcp', server_label: 's', server_url: 'https://mcp.example' }] },
       'invalid_request',
       /^hostedTools\[0\]\.require_approval/,
+    ],
+    [
+      'an end that cannot be',
+      { compensateOn: ['completed'] },
+      'invalid_request',
+      /^compensateOn\[0\]/,
     ],
     ['no bases', { knowledge: { bases: [] } }, 'invalid_request', /^knowledge\.bases must have 1/],
     [

@@ -15,6 +15,7 @@ export class RecordingStarter implements TurnStarter {
   readonly summarized: SummarizeInput[] = [];
   readonly cancelled: string[] = [];
   readonly terminated: string[] = [];
+  readonly woken: string[] = [];
   readonly asked: string[] = [];
   /** What became of workflows; others are running. */
   readonly states = new Map<string, ExecutionState>();
@@ -41,6 +42,11 @@ export class RecordingStarter implements TurnStarter {
   async startSummary(input: SummarizeInput): Promise<void> {
     await this.reach();
     this.summarized.push(input);
+  }
+
+  async wake(turnId: string): Promise<void> {
+    await this.reach();
+    this.woken.push(turnId);
   }
 
   async executionState(workflowId: string): Promise<ExecutionState> {

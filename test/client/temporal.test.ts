@@ -156,6 +156,16 @@ describe('asking Temporal about a workflow', () => {
     expect(await starter.executionState(turnId)).toBe('closed');
   });
 
+  it('wakes what waits, and leaves alone what is closed or unknown', async () => {
+    const input = turnInput();
+    await starter.wake(input.turnId);
+    await starter.startTurn(input);
+    await expectRefused(starter.wake(input.turnId), 'temporal_unreachable', /Temporal/);
+    await starter.terminate(input.turnId, 'test');
+    await starter.wake(input.turnId);
+    expect(await starter.executionState(input.turnId)).toBe('closed');
+  });
+
   it('cancels and terminates what runs, and leaves the others alone', async () => {
     const input = turnInput();
     await starter.cancel(input.turnId);

@@ -238,7 +238,7 @@ describe('reading a turn', () => {
     await expectRefused(client.turns.list(UNKNOWN), 'conversation_not_found', /no conversation/);
   });
 
-  it.each(['get', 'steps', 'usage', 'sources', 'cancel'] as const)(
+  it.each(['get', 'steps', 'usage', 'sources', 'cancel', 'compensate'] as const)(
     "%s knows neither unknown turns nor another tenant's",
     async (method) => {
       const turn = await startTurn();

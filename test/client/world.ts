@@ -102,6 +102,31 @@ export async function beginRespond(store: Store, turn: Turn): Promise<StepRef> {
   return ref;
 }
 
+/** Does what a worker does for a turn that calls `book`, which can be undone, as call `a`. */
+export async function callTool(store: Store, turn: Turn): Promise<void> {
+  const ref = await beginRespond(store, turn);
+  const item = { type: 'function_call', call_id: 'a', name: 'book', arguments: '{}' };
+  await store.steps.settleResponse(ref, {
+    items: [item],
+    reply: { kind: 'calls', calls: [] },
+    toolDefinitions: [],
+    events: [],
+    usage: null,
+    summarize: null,
+  });
+  const step = { ...ref, step: 'tool:a' };
+  const call = { callId: 'a', name: 'book', policy: 'idempotent', timeoutMs: 1_000 } as const;
+  const undo = { compensable: true, compensateUnknown: false };
+  await store.steps.claim({ ...step, after: [ref.step], kind: 'tool', ...call, ...undo });
+  const booked = {
+    outcome: 'succeeded',
+    output: '7',
+    error: null,
+    effect: { returned: 7 },
+  } as const;
+  await store.steps.settleTool(step, { callId: 'a', name: 'book', ...booked });
+}
+
 export function assistantMessage(...texts: string[]): Item {
   const content = texts.map((text) => ({ type: 'output_text', text, annotations: [] }));
   return { type: 'message', id: 'msg_1', role: 'assistant', status: 'completed', content };

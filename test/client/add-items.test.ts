@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AddItems } from '../../src/client/add-items.ts';
+import type { Turnkeeper } from '../../src/client/client.ts';
+import type { RecordingStarter } from './recording-starter.ts';
+import { expectRefused, newTalk, startWorld, type Talk, type World } from './world.ts';
+
+let world: World;
+let client: Turnkeeper;
+let starter: RecordingStarter;
+let talk: Talk;
+
+beforeAll(async () => {
+  world = await startWorld();
+});
+afterAll(() => world.stop());
+
+beforeEach(async () => {
+  ({ client, starter } = world.client());
+  talk = await newTalk(client);
+});
+
+describe('adding items', () => {
+  const add = (items: unknown, more: Partial<AddItems> = {}) =>
+    client.conversations.addItems(talk.conversationId, { items, ...more } as AddItems);
+
+  it('takes a history with the answers of assistants', async () => {
+    const image = { type: 'input_image', image_url: 'https://example.com/a.png' };
+    const items = [
+      { role: 'developer', content: 'Be brief.' },
+      { role: 'user', content: [image, { type: 'input_text', text: 'What is it?' }] },
+      { role: 'assistant', content: [{ type: 'output_text', text: 'A beaver.' }] },
+      { type: 'message', role: 'assistant', content: 'Or two.' },
+    ];
+    expect(await add(items)).toEqual({ queued: false });
+    const { data } = await client.conversations.items(talk.conversationId);
+    const said = (text: string) => ({
+      type: 'message',
+      role: 'assistant',
+      status: 'completed',
+      content: [{ type: 'output_text', text, annotations: [] }],
+    });
+    expect(data.map(({ item }) => item).slice(1)).toEqual([
+      { type: 'message', role: 'user', content: items[1]?.content },
+      said('A beaver.'),
+      said('Or two.'),
+    ]);
+  });
+
+  it.each([
+    ['no list', 'Hello', 'invalid_request', /items must be an array/],
+    ['no items', [], 'input_empty', /items has no content/],
+    ['an empty answer', [{ role: 'assistant', content: '' }], 'input_empty', /items\[0\]/],
+    ['an unknown role', [{ role: 'tool', content: 'x' }], 'invalid_request', /items\[0\]\.role/],
+    [
+      'what an assistant cannot say',
+      [{ role: 'assistant', content: [{ type: 'input_text', text: 'x' }] }],
+      'invalid_request',
+      /items\[0\]\.content\[0\]\.type/,
+    ],
+    ['null', [null], 'invalid_request', /items\[0\]/],
+  ] as const)('refuses %s', async (_what, items, code, message) => {
+    await expectRefused(add(items), code, message);
+    expect((await client.conversations.items(talk.conversationId)).data).toEqual([]);
+  });
+
+  it('is refused while a turn runs, healing a dead one', async () => {
+    const turn = await client.turns.start({ ...talk, input: '1' });
+    const items = [{ role: 'user', content: 'x' }];
+    await expectRefused(add(items), 'conversation_busy', /is held by turn/);
+    starter.states.set(turn.id, 'not_found');
+    expect(await add(items, { idempotencyKey: 'k' })).toEqual({ queued: false });
+    expect(await add(items, { idempotencyKey: 'k', whenBusy: 'reject' })).toEqual({
+      queued: false,
+    });
+    await expectRefused(
+      add(items, { idempotencyKey: 'k', whenBusy: 'enqueue' }),
+      'idempotency_conflict',
+      /another request/,
+    );
+  });
+});
