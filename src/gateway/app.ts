@@ -7,12 +7,14 @@ import { refuseBrokenHttp } from './broken-http.ts';
 import { refuseForeignPages } from './loopback.ts';
 import { describeRoutes } from './openapi.ts';
 import { readJson, validatorCompiler } from './parsing.ts';
+import { actionRoutes } from './routes/actions.ts';
 import { assistantRoutes } from './routes/assistants.ts';
 import { consoleRoutes } from './routes/console.ts';
 import { conversationRoutes } from './routes/conversations.ts';
 import { documentRoutes } from './routes/documents.ts';
 import { eventRoutes } from './routes/events.ts';
 import { fileRoutes } from './routes/files.ts';
+import { makeAgainRoutes } from './routes/make-again.ts';
 import { serverRoutes } from './routes/server.ts';
 import { socketRoutes } from './routes/socket.ts';
 import { turnRoutes } from './routes/turns.ts';
@@ -86,6 +88,8 @@ const ROUTES = [
   assistantRoutes,
   conversationRoutes,
   turnRoutes,
+  makeAgainRoutes,
+  actionRoutes,
   eventRoutes,
   socketRoutes,
   documentRoutes,

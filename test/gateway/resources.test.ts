@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { openStore } from '../../src/store/postgres.ts';
 import { hasPart } from '../support/require-part.ts';
 import { answer, heldAnswer, SOON, untilShown } from '../support/talk.ts';
+import { asking, untilWaiting } from '../support/waiting-turns.ts';
 import { documented, type OpenApi } from './documented.ts';
 import { openSse } from './read-sse.ts';
 import { call, refusal, useGateway, type Answer } from './use-gateway.ts';
@@ -148,12 +149,108 @@ describe('conversations and turns', () => {
     expect(cancelled).toMatchObject({ status: 200, body: { status: 'cancelled' } });
   });
 
+  it('that are running have others wait, or come in their place, as they say', async () => {
+    const { assistantId, turns, conversationId } = await talk();
+    await world().offline.script([heldAnswer('Too long to wait for.'), answer('Here.')]);
+    const items = `/api/conversations/${conversationId}/items`;
+    const history = [{ role: 'assistant', content: 'Welcome back.' }];
+    const added = await ask('POST', items, { body: { items: history } });
+    expect(added).toMatchObject({ status: 201, body: { queued: false } });
+    const old = await created(turns, { assistantId, input: 'Go.' });
+    await untilShown(world(), { id: old } as Parameters<typeof untilShown>[1]);
+    const waits = await ask('POST', items, { body: { items: history, whenBusy: 'enqueue' } });
+    expect(waits).toMatchObject({ status: 201, body: { queued: true } });
+    const start = (whenBusy: string) =>
+      ask('POST', turns, { body: { assistantId, input: 'And?', whenBusy } });
+    const waiting = await start('enqueue');
+    expect(waiting).toMatchObject({ status: 201, body: { status: 'queued', interrupts: null } });
+    const next = await start('interrupt');
+    expect(next).toMatchObject({ status: 201, body: { status: 'queued', interrupts: old } });
+    expect(await start('wait')).toMatchObject({ status: 400, body: refusal('invalid_request') });
+    const result = await ask('GET', `/api/turns/${String(next.body['id'])}/result?waitMs=60000`);
+    expect(result).toMatchObject({ status: 200, body: { answer: 'Here.' } });
+    expect((await ask('GET', `${turns}?limit=10`)).body['data']).toMatchObject([
+      { id: old, reason: 'interrupted' },
+      { id: waiting.body['id'], reason: 'superseded' },
+      { id: next.body['id'], status: 'completed' },
+    ]);
+  });
+
+  it('can be cancelled with what they did, and undone once they have ended', async () => {
+    const { assistantId, turns } = await talk();
+    await world().offline.script([heldAnswer('Too long to wait for.')]);
+    const id = await created(turns, { assistantId, input: 'Go.' });
+    const unclear = await ask('POST', `/api/turns/${id}/cancel`, { body: { compensate: 'yes' } });
+    expect(unclear).toMatchObject({
+      status: 400,
+      body: refusal('invalid_request', { field: 'compensate' }),
+    });
+    const cancelled = await ask('POST', `/api/turns/${id}/cancel`, { body: { compensate: true } });
+    const nothingToUndo = { status: 200, body: { status: 'cancelled', compensation: null } };
+    expect(cancelled).toMatchObject(nothingToUndo);
+    expect(await ask('POST', `/api/turns/${id}/compensate`)).toMatchObject(nothingToUndo);
+    const result = await ask('GET', `/api/turns/${id}/result`);
+    expect(result).toMatchObject({ status: 200, body: { effects: [] } });
+  });
+
   it.each(['-1', '60001', 'soon'])('have no result within %s ms', async (waitMs) => {
     const answered = await ask('GET', `/api/turns/${randomUUID()}/result?waitMs=${waitMs}`);
     expect(answered).toMatchObject({
       status: 400,
       body: refusal('invalid_request', { field: 'waitMs' }),
     });
+  });
+
+  it('can be made again once they have ended, and branched off', async () => {
+    const { id, conversationId } = await ended('First.');
+    const turn = `/api/turns/${id}`;
+    await world().offline.script([answer('Second.'), answer('Third.'), answer('Fourth.')]);
+    expect(await ask('POST', `${turn}/retry`)).toMatchObject({
+      status: 409,
+      body: refusal('turn_not_retryable', { turnId: id, status: 'completed' }),
+    });
+    const key = { headers: { 'idempotency-key': randomUUID() }, body: { compensate: true } };
+    const made = await ask('POST', `${turn}/regenerate`, key);
+    expect(made).toMatchObject({
+      status: 201,
+      body: { conversationId, origin: { kind: 'regenerate', turnId: id } },
+    });
+    expect((await ask('POST', `${turn}/regenerate`, key)).body['id']).toBe(made.body['id']);
+    const second = `/api/turns/${String(made.body['id'])}`;
+    await ask('GET', `${second}/result?waitMs=60000`);
+    const items = `/api/conversations/${conversationId}/items`;
+    expect((await ask('GET', items)).body['data']).toHaveLength(2);
+    expect((await ask('GET', `${items}?superseded=true`)).body['data']).toMatchObject([
+      { turnId: id, supersededBy: made.body['id'] },
+      { turnId: id, supersededBy: made.body['id'] },
+      {},
+      {},
+    ]);
+    const branch = await ask('POST', `${second}/edit`, { body: { input: 'Go elsewhere.' } });
+    expect(branch).toMatchObject({ status: 201, body: { origin: { kind: 'edit' } } });
+    const place = `/api/conversations/${String(branch.body['conversationId'])}`;
+    expect((await ask('GET', place)).body['branchedFrom']).toEqual({
+      ...{ conversationId, turnId: made.body['id'] },
+    });
+    await world().offline.script([{ kind: 'error', status: 400 }, answer('At last.')]);
+    const failing = { assistantId: made.body['assistantId'], input: 'Again.' };
+    const failed = await created(`/api/conversations/${conversationId}/turns`, failing);
+    await ask('GET', `/api/turns/${failed}/result?waitMs=60000`);
+    const retried = await ask('POST', `/api/turns/${failed}/retry`);
+    expect(retried).toMatchObject({ status: 201, body: { origin: { kind: 'retry' } } });
+    const result = await ask('GET', `/api/turns/${String(retried.body['id'])}/result?waitMs=60000`);
+    expect(result.body).toMatchObject({ answer: 'At last.' });
+    const empty = await ask('POST', `${second}/edit`, { body: { input: '' } });
+    expect(empty).toMatchObject({ status: 400, body: refusal('input_empty') });
+    for (const what of ['retry', 'regenerate', 'edit']) {
+      const request = { body: { input: 'Hi' }, headers: OTHER };
+      const { input: _input, ...rest } = request.body;
+      const body = what === 'edit' ? request.body : rest;
+      expect(await ask('POST', `${turn}/${what}`, { ...request, body })).toMatchObject({
+        status: 404,
+        body: refusal('turn_not_found'),
+      });
+    }
   });
 
   it('are not started with input that is empty, or of an assistant that is not there', async () => {
@@ -164,6 +261,87 @@ describe('conversations and turns', () => {
     expect(await ask('POST', turns, { body: nobodys })).toMatchObject({
       status: 404,
       body: refusal('assistant_not_found'),
+    });
+  });
+});
+
+describe('a turn that waits for its caller', () => {
+  const tool = { name: 'ask_user', description: 'Asks.', parameters: { type: 'object' } };
+
+  async function waiting() {
+    const definition = { ...ASSISTANT, clientTools: [tool], tools: ['transfer'] };
+    const assistantId = await created('/api/assistants', definition);
+    const conversationId = await created('/api/conversations', {});
+    await world().offline.script([
+      asking({ ask_user: { question: 'Which?' }, transfer: { amount: 5 } }),
+      answer('Done.'),
+    ]);
+    const input = { assistantId, input: 'Go.' };
+    const id = await created(`/api/conversations/${conversationId}/turns`, input);
+    await untilWaiting(world(), { id });
+    return `/api/turns/${id}`;
+  }
+
+  it('tells what it waits for, and goes on with what is submitted', async () => {
+    const turn = await waiting();
+    expect(await ask('GET', `${turn}/actions`)).toMatchObject({
+      status: 200,
+      body: {
+        data: [
+          { callId: 'call_ask_user', kind: 'outputs', arguments: { question: 'Which?' } },
+          { callId: 'call_transfer', kind: 'approval', state: 'pending' },
+        ],
+      },
+    });
+    const body = {
+      outputs: [{ callId: 'call_ask_user', output: { colour: 'blue', sizes: [1, '2'] } }],
+      approvals: [{ callId: 'call_transfer', approve: true, arguments: { amount: 4 } }],
+    };
+    const submitted = await ask('POST', `${turn}/submit`, { body });
+    expect(submitted).toMatchObject({ status: 200, body: { status: 'in_progress' } });
+    expect((await ask('POST', `${turn}/submit`, { body })).status).toBe(200);
+    const { body: result } = await ask('GET', `${turn}/result?waitMs=60000`);
+    expect(result).toMatchObject({ status: 'completed', answer: 'Done.' });
+    const outputs = JSON.stringify(result['output']);
+    expect(outputs).toContain(JSON.stringify(JSON.stringify(body.outputs[0]?.output)));
+  });
+
+  it('refuses what does not fit, and another tenant', async () => {
+    const turn = await waiting();
+    const submit = (body: unknown, headers = {}) =>
+      ask('POST', `${turn}/submit`, { body, headers });
+    const outputs = [{ callId: 'call_ask_user', output: 'blue' }];
+    expect(await submit({})).toMatchObject({ status: 400, body: refusal('invalid_request') });
+    expect(await submit({ outputs: [...outputs, ...outputs] })).toMatchObject({ status: 400 });
+    expect(await submit({ outputs })).toMatchObject({
+      status: 409,
+      body: refusal('actions_missing', { missing: ['call_transfer'] }),
+    });
+    expect(await submit({ outputs: [{ callId: 'x', output: 1 }], partial: true })).toMatchObject({
+      status: 404,
+      body: refusal('action_not_found', { callId: 'x' }),
+    });
+    const large = [{ callId: 'call_ask_user', output: 'x'.repeat(262_145) }];
+    expect(await submit({ outputs: large, partial: true })).toMatchObject({
+      status: 413,
+      body: refusal('input_too_large', { limit: 'output' }),
+    });
+    expect(await submit({ outputs, partial: true }, OTHER)).toMatchObject({
+      status: 404,
+      body: refusal('turn_not_found'),
+    });
+    expect((await ask('GET', `${turn}/actions`, { headers: OTHER })).status).toBe(404);
+    expect(await submit({ outputs, partial: true })).toMatchObject({ status: 200 });
+    const otherwise = [{ callId: 'call_ask_user', output: 'red' }];
+    expect(await submit({ outputs: otherwise, partial: true })).toMatchObject({
+      status: 409,
+      body: refusal('submission_conflict', { callId: 'call_ask_user' }),
+    });
+    await ask('POST', `${turn}/cancel`);
+    const approvals = [{ callId: 'call_transfer', approve: true }];
+    expect(await submit({ approvals })).toMatchObject({
+      status: 409,
+      body: refusal('turn_not_waiting', { status: 'cancelled' }),
     });
   });
 });
@@ -247,6 +425,7 @@ describe('what belongs to another tenant', () => {
       ['GET', `/api/turns/${id}/usage`, 'turn'],
       ['GET', `/api/turns/${id}/result`, 'turn'],
       ['POST', `/api/turns/${id}/cancel`, 'turn'],
+      ['POST', `/api/turns/${id}/compensate`, 'turn'],
       ['GET', `/api/conversations/${conversationId}`, 'conversation'],
       ['GET', `/api/conversations/${conversationId}/items`, 'conversation'],
       ['GET', turns, 'conversation'],

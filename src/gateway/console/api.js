@@ -5,8 +5,9 @@
  * @typedef {{ id: string, endUser: string | null, metadata: Record<string, unknown>, activeTurn: string | null, createdAt: string }} Conversation
  * @typedef {{ type: string, role?: string, content?: unknown }} Item
  * @typedef {{ position: number, turnId: string | null, item: Item }} ConversationItem
- * @typedef {{ id: string, conversationId: string, assistantId: string, assistantVersion: number, state: string, status: string, reason: string | null, message: string | null, acceptedAt: string, sealedAt: string | null }} Turn
- * @typedef {{ key: string, kind: string, status: string, attempts: number, model: string | null, tool: { callId: string, name: string, outcome: string | null } | null, error: { reason: string, message: string } | null, startedAt: string, settledAt: string | null }} Step
+ * @typedef {{ id: string, conversationId: string, assistantId: string, assistantVersion: number, state: string, status: string, reason: string | null, message: string | null, acceptedAt: string, sealedAt: string | null, origin: { kind: 'retry' | 'regenerate' | 'edit', turnId: string } | null }} Turn
+ * @typedef {{ key: string, kind: string, status: string, attempts: number, model: string | null, tool: { callId: string, name: string, outcome: string | null } | null, error: { reason: string, message: string } | null, repairs: { total: number, listed: { rule: string, position: number }[] } | null, startedAt: string, settledAt: string | null }} Step
+ * @typedef {{ callId: string, name: string, kind: 'outputs' | 'approval', state: string, arguments: Record<string, unknown> }} Action
  * @typedef {{ inputTokens: number, cachedTokens: number, outputTokens: number, reasoningTokens: number, costUsd?: number | null }} Tokens
  * @typedef {Tokens & { step: string, model: string, state: string, estimated: boolean }} ModelCall
  * @typedef {Tokens & { totalTokens: number, calls: ModelCall[] }} Usage
@@ -98,16 +99,31 @@ export const listTurns = async (id) =>
 export const startTurn = (conversationId, turn, key) =>
   request(`/api/conversations/${conversationId}/turns`, { body: turn, key });
 
+/** @param {string} id @param {string} key @returns {Promise<Turn>} */
+export const retryTurn = (id, key) => request(`/api/turns/${id}/retry`, { body: {}, key });
+
+/** @param {string} id @param {string} key @returns {Promise<Turn>} */
+export const regenerateTurn = (id, key) =>
+  request(`/api/turns/${id}/regenerate`, { body: {}, key });
+
+/** @param {string} id @param {string} input @param {string} key @returns {Promise<Turn>} */
+export const editTurn = (id, input, key) =>
+  request(`/api/turns/${id}/edit`, { body: { input }, key });
+
 /** @param {string} id @returns {Promise<Turn>} */
 export const cancelTurn = (id) => request(`/api/turns/${id}/cancel`, { body: {} });
+
+/** Decides calls that a turn waits for. @param {string} id @param {object} submission @returns {Promise<Turn>} */
+export const submitActions = (id, submission) =>
+  request(`/api/turns/${id}/submit`, { body: submission });
 
 /** What is asked again when it fails waits no longer for an answer. */
 const READ_TIMEOUT_MS = 15_000;
 
 /**
- * How a turn stands and what it did.
+ * How a turn stands, what it did, and what it waits for.
  * @param {string} id @param {AbortSignal} watching
- * @returns {Promise<{ turn: Turn, steps: Step[], usage: Usage }>}
+ * @returns {Promise<{ turn: Turn, steps: Step[], usage: Usage, actions: Action[] }>}
  */
 export async function readTurn(id, watching) {
   const signal = AbortSignal.any([watching, AbortSignal.timeout(READ_TIMEOUT_MS)]);
@@ -116,5 +132,7 @@ export async function readTurn(id, watching) {
     request(`/api/turns/${id}/steps`, { signal }),
     request(`/api/turns/${id}/usage`, { signal }),
   ]);
-  return { turn, steps: steps.data, usage };
+  const waits = turn.status === 'requires_action';
+  const actions = waits ? await request(`/api/turns/${id}/actions`, { signal }) : { data: [] };
+  return { turn, steps: steps.data, usage, actions: actions.data };
 }

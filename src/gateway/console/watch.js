@@ -9,6 +9,7 @@ import { createTranscript } from './transcript.js';
  * @property {import('./api.js').Turn} turn
  * @property {import('./api.js').Step[]} steps
  * @property {import('./api.js').Usage | null} usage
+ * @property {import('./api.js').Action[]} actions What the turn waits for.
  * @property {string[]} messages Text of each message so far.
  * @property {{ number: number, event: import('./stream.js').TurnEvent }[]} events The last ones, as they came.
  * @property {Map<string, string>} progress What tools last said of themselves, by call id.
@@ -23,7 +24,7 @@ const READ_EVERY_MS = 300;
 const READ_AGAIN_MS = 1_500;
 
 /** Events after which steps, usage or status are other ones. */
-const TELLING = /^turn\.(started|step|rewind|requires_action|done)$/;
+const TELLING = /^turn\.(started|step|rewind|requires_action|action_decided|done)$/;
 
 /**
  * Follows a turn: its text from the stream, steps and usage from the API.
@@ -35,7 +36,7 @@ export function watchTurn(turn, onChange, signal) {
   const transcript = createTranscript();
   /** @type {Watched} */
   const watched = {
-    ...{ turn, steps: [], usage: null, messages: [], events: [], progress: new Map() },
+    ...{ turn, steps: [], usage: null, actions: [], messages: [], events: [], progress: new Map() },
     ...{ restarts: 0, connection: 'connecting', problem: null },
   };
   const changed = gathered(() => !signal.aborted && onChange(watched));

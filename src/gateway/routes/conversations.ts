@@ -1,12 +1,19 @@
 import { Type } from '@sinclair/typebox';
+import type { AddItems } from '../../client/add-items.ts';
 import type { Routes } from '../context.ts';
 import { answers, ById, KeyHeader, PAGE, pageOf, query, ref } from '../schemas/common.ts';
-import { Conversation, ConversationItem, NewConversation } from '../schemas/conversations.ts';
+import {
+  AddedItems,
+  Conversation,
+  ConversationItem,
+  NewConversation,
+  NewItems,
+} from '../schemas/conversations.ts';
 import { Turn } from '../schemas/turns.ts';
 import { keyed } from './keyed.ts';
 
 const tags = ['conversations'];
-/** For what is beside the metadata, and for JSON that is not as short as it can be. */
+/** For what is beside metadata and items, and for JSON that is not as short as it can be. */
 const ROOM_BYTES = 65_536;
 
 export const conversationRoutes: Routes = (app, { clientFor, limits }) => {
@@ -61,11 +68,35 @@ export const conversationRoutes: Routes = (app, { clientFor, limits }) => {
         tags,
         summary: 'What was said, in order, of one turn where asked for',
         params: ById,
-        querystring: query({ ...PAGE, turnId: Type.Optional(Type.String()) }),
+        querystring: query({
+          ...PAGE,
+          turnId: Type.Optional(Type.String()),
+          superseded: Type.Optional(Type.Boolean({ default: false })),
+        }),
         response: answers({ 200: pageOf(ConversationItem) }),
       },
     },
     async (request) => clientFor(request).conversations.items(request.params.id, request.query),
+  );
+
+  app.post(
+    '/api/conversations/:id/items',
+    {
+      bodyLimit: limits.maxInputBytes + ROOM_BYTES,
+      schema: {
+        tags,
+        summary: 'Adds messages without running a turn',
+        params: ById,
+        headers: KeyHeader,
+        body: ref(NewItems),
+        response: answers({ 201: ref(AddedItems) }),
+      },
+    },
+    async (request, reply) => {
+      const { conversations } = clientFor(request);
+      const items = keyed(request) as AddItems;
+      return reply.code(201).send(await conversations.addItems(request.params.id, items));
+    },
   );
 
   app.get(

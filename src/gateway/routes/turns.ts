@@ -5,7 +5,7 @@ import type { Turns } from '../../client/turns.ts';
 import type { Turn as TurnRecord } from '../../contracts/store.ts';
 import type { Routes } from '../context.ts';
 import { answers, ById, KeyHeader, query, ref } from '../schemas/common.ts';
-import { NewTurn, Step, Turn, TurnResult, Usage } from '../schemas/turns.ts';
+import { Cancel, NewTurn, Step, Turn, TurnResult, Usage } from '../schemas/turns.ts';
 import { keyed } from './keyed.ts';
 
 const tags = ['turns'];
@@ -95,10 +95,23 @@ export const turnRoutes: Routes = (app, { clientFor, limits, streams }) => {
       schema: {
         ...byId,
         summary: 'Cancels a turn and waits up to five seconds for its end',
+        body: ref(Cancel),
         response: answers({ 200: ref(Turn) }),
       },
     },
-    async (request) => clientFor(request).turns.cancel(request.params.id),
+    async (request) => clientFor(request).turns.cancel(request.params.id, { ...request.body }),
+  );
+
+  app.post(
+    '/api/turns/:id/compensate',
+    {
+      schema: {
+        ...byId,
+        summary: 'Has what the tools of a turn did undone, once it has ended',
+        response: answers({ 200: ref(Turn) }),
+      },
+    },
+    async (request) => clientFor(request).turns.compensate(request.params.id),
   );
 };
 

@@ -7,9 +7,16 @@ const Knowledge = Type.Object({
   maxPassages: Type.Optional(Type.Integer({ minimum: 1, maximum: 50 })),
 });
 
+const ClientTool = Type.Object({
+  name: Type.String(),
+  description: Type.String(),
+  parameters: AnyObject,
+});
+
 const TurnLimits = Type.Object({
   maxRounds: Type.Optional(Type.Integer({ description: 'Model calls that may ask for tools.' })),
   turnTimeoutMs: Type.Optional(Count),
+  actionTimeoutMs: Type.Optional(Count),
   maxTurnTokens: Type.Optional(Count),
   maxOutputTokens: Type.Optional(Count),
 });
@@ -25,6 +32,9 @@ export const Definition = named(
       tools: Type.Optional(
         Type.Array(Type.String(), { description: "Names of tools in the worker's registry." }),
       ),
+      clientTools: Type.Optional(
+        Type.Array(ClientTool, { description: 'Tools that the caller runs.' }),
+      ),
       hostedTools: Type.Optional(
         Type.Array(AnyObject, { description: 'Tools that the provider runs itself.' }),
       ),
@@ -36,6 +46,7 @@ export const Definition = named(
       context: Type.Optional(Type.Object({ maxTokens: Type.Optional(Count) })),
       limits: Type.Optional(TurnLimits),
       generation: Type.Optional(words('background', 'foreground')),
+      compensateOn: Type.Optional(Type.Array(words('cancelled', 'expired'))),
     }),
   ),
 );

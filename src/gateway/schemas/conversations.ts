@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { Item } from '../../contracts/json.ts';
-import { AnyObject, Count, Id, named, nullable, Time } from './common.ts';
+import { AnyObject, Count, Id, named, nullable, Time, words } from './common.ts';
 
 /** A Responses item as the model gave it. */
 export const ResponsesItem = Type.Unsafe<Item>({
@@ -26,7 +26,29 @@ export const Conversation = named(
     metadata: AnyObject,
     activeTurn: nullable(Id),
     summary: nullable(Type.Object({ text: Type.String(), through: Count })),
+    branchedFrom: nullable(Type.Object({ conversationId: Id, turnId: Id })),
     createdAt: Time,
+  }),
+);
+
+const HistoryMessage = Type.Object({
+  type: Type.Optional(words('message')),
+  role: words('user', 'system', 'developer', 'assistant'),
+  content: Type.Union([Type.String(), Type.Array(ResponsesItem)]),
+});
+
+export const NewItems = named(
+  'NewItems',
+  Type.Object({
+    items: Type.Array(HistoryMessage),
+    whenBusy: Type.Optional(words('reject', 'enqueue')),
+  }),
+);
+
+export const AddedItems = named(
+  'AddedItems',
+  Type.Object({
+    queued: Type.Boolean({ description: 'They wait for what came before them to end.' }),
   }),
 );
 
@@ -37,5 +59,6 @@ export const ConversationItem = named(
     turnId: nullable(Id),
     item: ResponsesItem,
     createdAt: Time,
+    supersededBy: Type.Optional(Id),
   }),
 );

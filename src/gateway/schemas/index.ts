@@ -1,8 +1,15 @@
+import { Action, SubmitActions } from './actions.ts';
 import { Assistant, Definition } from './assistants.ts';
 import { ErrorAnswer } from './common.ts';
-import { Conversation, ConversationItem, NewConversation } from './conversations.ts';
+import {
+  AddedItems,
+  Conversation,
+  ConversationItem,
+  NewConversation,
+  NewItems,
+} from './conversations.ts';
 import { Document, File } from './documents.ts';
-import { NewTurn, Step, Turn, TurnResult, Usage } from './turns.ts';
+import { Cancel, Edit, NewTurn, Regenerate, Step, Turn, TurnResult, Usage } from './turns.ts';
 
 /** Everything that others refer to by name. */
 export const NAMED_SCHEMAS = [
@@ -12,11 +19,18 @@ export const NAMED_SCHEMAS = [
   NewConversation,
   Conversation,
   ConversationItem,
+  NewItems,
+  AddedItems,
   NewTurn,
+  Cancel,
+  Regenerate,
+  Edit,
   Turn,
   Step,
   Usage,
   TurnResult,
+  Action,
+  SubmitActions,
   Document,
   File,
 ];

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import type { RepairRule } from '../../contracts/store.ts';
 import { Count, Id, named, nullable, ref, Time, words } from './common.ts';
 import { ResponsesItem } from './conversations.ts';
 
@@ -22,11 +23,21 @@ export const NewTurn = named(
         Type.Object({ cancelAfterMs: Type.Integer({ minimum: 1_000, maximum: 86_400_000 }) }),
       ]),
     ),
+    whenBusy: Type.Optional(words('reject', 'enqueue', 'interrupt')),
   }),
 );
 
 const finalStatus = ['completed', 'incomplete', 'failed', 'cancelled', 'expired'] as const;
 const Failure = Type.Object({ reason: Type.String(), message: Type.String() });
+
+export const Cancel = named(
+  'CancelTurn',
+  Type.Object({
+    compensate: Type.Optional(
+      Type.Boolean({ description: 'Has what its tools did undone, however it ends.' }),
+    ),
+  }),
+);
 
 export const Turn = named(
   'Turn',
@@ -44,14 +55,30 @@ export const Turn = named(
     startedAt: nullable(Time),
     sealedAt: nullable(Time),
     compensation: nullable(words('requested', 'closed')),
+    interrupts: nullable(Id),
+    origin: nullable(Type.Object({ kind: words('retry', 'regenerate', 'edit'), turnId: Id })),
   }),
+);
+
+export const Regenerate = named(
+  'RegenerateTurn',
+  Type.Object({
+    compensate: Type.Optional(
+      Type.Boolean({ description: 'Has what the tools of the old turn did undone.' }),
+    ),
+  }),
+);
+
+export const Edit = named(
+  'EditTurn',
+  Type.Object({ input: Type.Union([Type.String(), Type.Array(InputMessage)]) }),
 );
 
 export const Step = named(
   'Step',
   Type.Object({
     key: Type.String(),
-    kind: words('retrieve', 'respond', 'tool', 'compensate'),
+    kind: words('retrieve', 'respond', 'tool', 'compensate', 'repair'),
     status: words('open', 'completed', 'failed', 'closed'),
     attempts: Count,
     model: nullable(Type.String()),
@@ -64,6 +91,14 @@ export const Step = named(
       }),
     ),
     error: nullable(Failure),
+    repairs: nullable(
+      Type.Object({
+        total: Count,
+        listed: Type.Array(
+          Type.Object({ rule: Type.Unsafe<RepairRule>(Type.String()), position: Count }),
+        ),
+      }),
+    ),
     startedAt: Time,
     settledAt: nullable(Time),
   }),
@@ -109,6 +144,13 @@ const Source = Type.Object({
   score: Type.Number(),
 });
 
+const Effect = Type.Object({
+  callId: Type.String(),
+  tool: Type.String(),
+  outcome: words('done', 'unknown', 'undone', 'not_undone', 'undoing'),
+  message: Type.String({ description: 'What happened and what is left to do, for the end user.' }),
+});
+
 export const TurnResult = named(
   'TurnResult',
   Type.Object({
@@ -119,5 +161,6 @@ export const TurnResult = named(
     output: Type.Array(ResponsesItem),
     sources: Type.Array(Source),
     usage: ref(Usage),
+    effects: Type.Array(Effect),
   }),
 );

@@ -3,6 +3,7 @@ import { h } from '../dom.js';
 import { clock } from '../format.js';
 import { addressOf } from '../route.js';
 import { messageText } from '../transcript.js';
+import { earlierMessages } from './earlier.js';
 import { statusBadge } from './status.js';
 import { createTurnView } from './turn.js';
 
@@ -24,14 +25,19 @@ export async function showThread({ page, scroller }, { conversationId, turnId },
   const [turns, items] = await Promise.all([listTurns(conversationId), listItems(conversationId)]);
   if (context.signal.aborted) return;
   const watchedId = turnId ?? turns.at(-1)?.id;
+  const replaced = new Set(turns.map(({ origin }) => origin?.turnId));
+  const isShown = (/** @type {Turn} */ { id }) => id === watchedId || !replaced.has(id);
   const itemsOf = (/** @type {Turn} */ turn) =>
     items.filter((entry) => entry.turnId === turn.id).map(({ item }) => item);
-  const articles = turns.map((turn) =>
-    turn.id === watchedId
-      ? watchedTurn(turn, itemsOf(turn), scroller, context)
-      : quietTurn(turn, itemsOf(turn), context),
-  );
-  page.replaceChildren(...(articles.length > 0 ? articles : [nothingYet()]));
+  const articles = turns
+    .filter(isShown)
+    .map((turn) =>
+      turn.id === watchedId
+        ? watchedTurn(turn, itemsOf(turn), scroller, context)
+        : quietTurn(turn, itemsOf(turn), context),
+    );
+  const shown = [...earlierMessages(items), ...articles];
+  page.replaceChildren(...(shown.length > 0 ? shown : [nothingYet()]));
   page.querySelector('.watched')?.scrollIntoView({ block: 'start' });
 }
 

@@ -72,7 +72,13 @@ function createRow() {
   };
 }
 
-const KINDS = { retrieve: 'Retrieval', respond: 'Model', tool: 'Tool', compensate: 'Undo' };
+const KINDS = {
+  retrieve: 'Retrieval',
+  respond: 'Model',
+  tool: 'Tool',
+  compensate: 'Undo',
+  repair: 'Repair',
+};
 
 /** @param {Step} step */
 function nameOf({ kind, model, tool }) {
@@ -91,7 +97,14 @@ function detailsOf(step, { usage, progress }) {
     step.status === 'open' ? 'running' : words(step.tool?.outcome ?? step.status),
     calls.length > 0 ? `${count(sum('inputTokens'))} in, ${count(sum('outputTokens'))} out` : null,
     step.attempts > 1 ? `${step.attempts} attempts` : null,
+    step.repairs ? repairsOf(step.repairs) : null,
     step.error ? `${words(step.error.reason)}: ${step.error.message}` : null,
     said ?? null,
   ].filter((part) => part !== null);
+}
+
+/** What the model was not shown as it is stored. @param {NonNullable<Step['repairs']>} repairs */
+function repairsOf({ total, listed }) {
+  const rules = [...new Set(listed.map(({ rule }) => words(rule)))].join(', ');
+  return `${count(total)} of the stored items: ${rules}`;
 }

@@ -1,6 +1,8 @@
 import { h, setText } from '../dom.js';
 import { words } from '../format.js';
 import { watchTurn } from '../watch.js';
+import { createActions } from './actions.js';
+import { createAgain } from './again.js';
 import { curlHint } from './curl.js';
 import { createFigures } from './figures.js';
 import { createRawEvents } from './raw-events.js';
@@ -21,6 +23,8 @@ export function createTurnView(turn, { input, info, signal, onGrowth }) {
   /** As the view was opened: of a turn that has ended one reads from the top. */
   const running = turn.sealedAt === null;
   const answer = createAnswer();
+  const actions = createActions(turn);
+  const again = createAgain(turn, input);
   const notes = h('p', { class: 'turn-note', role: 'status' });
   const head = createTurnHead(turn);
   const figures = createFigures();
@@ -41,6 +45,8 @@ export function createTurnView(turn, { input, info, signal, onGrowth }) {
     if (running) onGrowth(grow, answer.element);
     else grow();
     head.update(watched);
+    actions.update(watched);
+    again.update(watched);
     setText(notes, noteOf(watched));
     raw.update(watched);
     tick();
@@ -61,7 +67,7 @@ export function createTurnView(turn, { input, info, signal, onGrowth }) {
     curlHint(turn, input),
     raw.element,
   );
-  return { answer: h('div', {}, answer.element, notes), panel };
+  return { answer: h('div', {}, answer.element, actions.element, notes, again.element), panel };
 }
 
 /** The messages of a turn, as text: whatever a model writes, it is never markup. */
