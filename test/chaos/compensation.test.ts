@@ -4,10 +4,11 @@ import type { Turn } from '../../src/contracts/store.ts';
 import {
   compensationClosedAs,
   compensationOf,
+  notesOf,
   turnOf,
   undoingsOf,
 } from '../support/compensating.ts';
-import { expectNextTurn, heldAnswer, SOON, untilShown } from '../support/talk.ts';
+import { expectNextTurn, heldAnswer, resultOf, SOON, untilShown } from '../support/talk.ts';
 import { useWorkers } from '../support/use-workers.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { useCutOffWorld } from '../support/use-cut-off-world.ts';
@@ -57,6 +58,30 @@ describe('a database that is away for ten seconds', { timeout: 120_000 }, () => 
     await outage;
     await expectBothUndoneOnce(turn);
     expect(await compensationClosedAs(world(), turn)).toBe('COMPLETED');
+    workers.keep(worker);
+  });
+
+  it('as a cancelled turn is sealed does not keep it from being undone', async () => {
+    const worker = await workers.next();
+    const { talk, turn } = await turnOf(world(), ['reserve', 'pay'], heldAnswer('I was about to'));
+    await untilShown(world(), turn);
+    const sealing = worker.hangAt('closeTurn: before');
+    // Whoever waits for its end may be told of the outage.
+    const cancelling = world()
+      .turnkeeper.turns.cancel(turn.id, { compensate: true })
+      .catch(() => undefined);
+    await sealing;
+    const outage = proxy().outage(OUTAGE_MS);
+    worker.letGo();
+    await outage;
+    await cancelling;
+    expect(await resultOf(world(), turn)).toMatchObject({ status: 'cancelled' });
+    expect(await compensationOf(world(), turn)).toMatchObject([
+      { status: 'completed', attempts: 1 },
+      { status: 'completed', attempts: 1 },
+    ]);
+    expect(undoingsOf(world(), turn)).toEqual(BOTH);
+    expect(await notesOf(world(), talk)).toHaveLength(2);
     workers.keep(worker);
   });
 

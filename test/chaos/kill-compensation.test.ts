@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { expectNextTurn, resultOf } from '../support/talk.ts';
+import { expectNextTurn, heldAnswer, resultOf, untilShown } from '../support/talk.ts';
 import {
   compensationClosedAs,
   compensationOf,
+  notesOf,
   turnOf,
   undoingsOf,
 } from '../support/compensating.ts';
@@ -13,13 +14,17 @@ import { useWorld } from '../support/use-world.ts';
 
 interface CompensationRow {
   /** What kind of moment it is. */
-  point: 'before' | 'during' | 'after' | 'settled' | 'end';
+  point: 'before' | 'during' | 'after' | 'settled' | 'end' | 'asked' | 'unknown';
   at: Point;
   name: string;
+  /** It is cancelled, and that is to undo it; else it fails. */
+  cancelled?: true;
+  /** What it calls instead. */
+  tool?: string;
   /** What was undone, a try each. `pay` comes first: it was called after `reserve`. */
   undoings: string[];
   /** Attempts of both, in that order. */
-  attempts: [pay: number, reserve: number];
+  attempts: number[];
 }
 
 const PAY = 'undo pay';
@@ -103,29 +108,83 @@ const ROWS: CompensationRow[] = [
     undoings: [PAY, RESERVE],
     attempts: [1, 1],
   },
+  {
+    point: 'asked',
+    at: 'closeTurn: before',
+    cancelled: true,
+    name: 'before a cancelled turn was sealed that is to be undone: it is undone',
+    undoings: [PAY, RESERVE],
+    attempts: [1, 1],
+  },
+  {
+    point: 'asked',
+    at: 'closeTurn: sealed',
+    cancelled: true,
+    name: 'right after a cancelled turn was sealed that is to be undone: it is undone once',
+    undoings: [PAY, RESERVE],
+    attempts: [1, 1],
+  },
+  {
+    point: 'asked',
+    at: 'compensation: closed',
+    cancelled: true,
+    name: 'right after a cancelled turn was undone: that stays so, and is told once',
+    undoings: [PAY, RESERVE],
+    attempts: [1, 1],
+  },
+  {
+    point: 'unknown',
+    at: 'runTool: during',
+    tool: 'book',
+    name: 'while a tool ran whose unknown effect may be undone: it is undone, once',
+    undoings: ['undo book'],
+    attempts: [1],
+  },
 ];
 
 const world = useWorld();
 const workers = useWorkers(() => world().startWorker());
 
 describe('a compensation whose worker dies', { timeout: 180_000 }, () => {
-  async function kill({ at, undoings, attempts }: CompensationRow): Promise<void> {
+  async function kill(row: CompensationRow): Promise<void> {
     const victim = await workers.next();
-    const reached = victim.hangAt(at);
-    const { talk, turn } = await turnOf(world(), ['reserve', 'pay']);
+    const reached = victim.hangAt(row.at);
+    const { talk, turn } = await begin(row);
     await reached;
     victim.kill('SIGKILL');
     const rescuer = await workers.next();
 
-    expect(await resultOf(world(), turn)).toMatchObject({ status: 'failed' });
-    expect(await compensationOf(world(), turn)).toMatchObject([
-      { key: 'compensate:call_pay', status: 'completed', attempts: attempts[0], error: null },
-      { key: 'compensate:call_reserve', status: 'completed', attempts: attempts[1], error: null },
-    ]);
-    expect(undoingsOf(world(), turn)).toEqual(undoings);
+    const status = row.cancelled ? 'cancelled' : 'failed';
+    expect(await resultOf(world(), turn)).toMatchObject({ status });
+    const steps = await compensationOf(world(), turn);
+    const tools = row.tool ? [row.tool] : ['pay', 'reserve'];
+    expect(steps).toMatchObject(
+      tools.map((tool, n) => ({
+        key: `compensate:call_${tool}`,
+        status: 'completed',
+        attempts: row.attempts[n],
+        error: null,
+      })),
+    );
+    expect(undoingsOf(world(), turn)).toEqual(row.undoings);
     expect(await compensationClosedAs(world(), turn)).toBe('COMPLETED');
+    const { effects } = await resultOf(world(), turn);
+    expect(new Set(effects.map(({ outcome }) => outcome))).toEqual(new Set(['undone']));
+    expect(await notesOf(world(), talk)).toEqual([
+      expect.stringContaining('is being undone'),
+      expect.stringContaining('was undone'),
+    ]);
     await expectNextTurn(world(), talk);
     workers.keep(rescuer);
+  }
+
+  async function begin({ cancelled, tool }: CompensationRow) {
+    const tools = tool ? [tool] : ['reserve', 'pay'];
+    if (!cancelled) return turnOf(world(), tools);
+    const begun = await turnOf(world(), tools, heldAnswer('I am about to tell you.'));
+    await untilShown(world(), begun.turn);
+    void world().turnkeeper.turns.cancel(begun.turn.id, { compensate: true });
+    return begun;
   }
 
   for (const row of chosenRows(ROWS, 2)) it(row.name, () => kill(row));

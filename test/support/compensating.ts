@@ -35,6 +35,13 @@ export function undoingsOf(world: World, turn: Turn): string[] {
   return undoings.map(({ tool }) => tool);
 }
 
+/** What the conversation was told of effects, a text a note. */
+export async function notesOf({ turnkeeper }: World, { conversationId }: Talk): Promise<string[]> {
+  const { data } = await turnkeeper.conversations.items(conversationId, { limit: 100 });
+  const notes = data.filter(({ item }) => item['role'] === 'developer');
+  return notes.map(({ item }) => (item['content'] as [{ text: string }])[0].text);
+}
+
 /** How Temporal says that the compensation has closed, once it has. */
 export async function compensationClosedAs({ temporal }: World, { id }: Turn): Promise<string> {
   const handle = temporal.workflow.getHandle(compensationId(id));

@@ -17,6 +17,8 @@ export const POINTS = [
   'runTool: during',
   'runTool: after',
   'runTool: settled',
+  'readActions: before',
+  'readActions: read',
   'closeTurn: before',
   'closeTurn: sealed',
   'compensate reserve: before',
@@ -61,10 +63,10 @@ export function hangingPorts(real: ActivityDependencies, stay: Stay): ActivityDe
 function hangingStore(store: Store, stay: Stay): Store {
   const steps: StepStore = {
     ...store.steps,
-    async begin(step) {
-      const begun = await store.steps.begin(step);
-      if (step.kind === 'tool' && begun.state === 'open') await stay('runTool: before');
-      return begun;
+    async claim(step) {
+      const claimed = await store.steps.claim(step);
+      if (claimed.begun.state === 'open') await stay('runTool: before');
+      return claimed;
     },
     async settleResponse(ref, response) {
       await stay('respond: after the last delta');
@@ -90,8 +92,21 @@ function hangingStore(store: Store, stay: Stay): Store {
     ...store,
     steps,
     turns,
+    actions: hangingActions(store, stay),
     compensations: hangingCompensations(store, stay),
     summaries: hangingSummaries(store, stay),
+  };
+}
+
+function hangingActions({ actions }: Store, stay: Stay): Store['actions'] {
+  return {
+    ...actions,
+    async read(...calls) {
+      await stay('readActions: before');
+      const read = await actions.read(...calls);
+      await stay('readActions: read');
+      return read;
+    },
   };
 }
 
@@ -150,15 +165,19 @@ function hangingTools(tools: Tools, stay: Stay): Tools {
     get(name) {
       const tool = tools.get(name);
       if (!tool) return undefined;
-      return {
-        ...tool,
-        ...hangingCompensate(tool, stay),
-        async run(args, context) {
-          const output = await tool.run(args, context);
-          await stay('runTool: during');
-          return output;
-        },
-      };
+      return { ...tool, ...hangingCompensate(tool, stay), ...hangingRun(tool, stay) };
+    },
+    including: (clientTools) => hangingTools(tools.including(clientTools), stay),
+  };
+}
+
+function hangingRun({ run }: ToolDefinition, stay: Stay): Pick<ToolDefinition, 'run'> {
+  if (!run) return {};
+  return {
+    async run(args, context) {
+      const output = await run(args, context);
+      await stay('runTool: during');
+      return output;
     },
   };
 }

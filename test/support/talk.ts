@@ -98,7 +98,7 @@ export async function requestsOf(world: World, text: string): Promise<JournalEnt
 }
 
 /** What the tools of one turn did, in order. */
-export function effectsOf(world: World, { id }: Turn): Effect[] {
+export function effectsOf(world: World, { id }: Pick<Turn, 'id'>): Effect[] {
   return world.effects().filter(({ key }) => key.startsWith(`${id}:`));
 }
 

@@ -17,6 +17,8 @@ export interface TcpProxy {
   loseAnswers(): void;
   /** Connections that are open carry nothing any more, and neither end is told; new ones work. */
   freeze(): void;
+  /** How often clients have spoken so far after their server had, or first of all. */
+  roundTrips(): number;
   /** Cut for so long, milliseconds. */
   outage(ms: number): Promise<void>;
   stop(): Promise<void>;
@@ -30,6 +32,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let isCut = false;
   let answersPass = true;
+  let roundTrips = 0;
   const track = (socket: Socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
@@ -42,7 +45,15 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     const upstream = connect(Number(port), hostname);
     track(upstream);
     client.pipe(upstream);
-    upstream.on('data', (data) => answersPass && client.write(data));
+    let clientSpoke = false;
+    client.on('data', () => {
+      if (!clientSpoke) roundTrips += 1;
+      clientSpoke = true;
+    });
+    upstream.on('data', (data) => {
+      clientSpoke = false;
+      if (answersPass) client.write(data);
+    });
     client.on('close', () => upstream.destroy());
     upstream.on('close', () => client.destroy());
   });
@@ -75,6 +86,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     freeze() {
       for (const socket of sockets) socket.pause();
     },
+    roundTrips: () => roundTrips,
     async outage(ms) {
       cut();
       await delay(ms);

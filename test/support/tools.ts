@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Json, JsonObject } from '../../src/contracts/json.ts';
 import type { ToolContext, ToolDefinition } from '../../src/contracts/tools.ts';
 import type { ToolPolicy } from '../../src/contracts/turn.ts';
+import { approvedTools } from './approved-tools.ts';
 import { readEffects } from './effects.ts';
 import { undoableTools } from './undoable-tools.ts';
 
@@ -88,6 +89,7 @@ export function testTools(effectsFile: string): ToolDefinition[] {
       },
     },
     ...undoableTools(effect),
+    ...approvedTools(effect),
     effectful('touch', 'idempotent'),
     effectful('send', 'at-most-once'),
     {

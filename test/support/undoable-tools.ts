@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import type { ToolContext, ToolDefinition } from '../../src/contracts/tools.ts';
 
@@ -24,6 +25,21 @@ export function undoableTools(effect: RecordEffect): ToolDefinition[] {
   return [
     undoable('reserve'),
     undoable('pay', { policy: 'at-most-once' }),
+    undoable('book', {
+      policy: 'at-most-once',
+      compensateUnknown: true,
+      compensate: (_args, _output, context) => effect('undo book', context),
+    }),
+    undoable('wander', {
+      compensateUnknown: true,
+      async run(_args, context) {
+        effect('wander', context);
+        context.progress('wandering');
+        await once(context.signal, 'abort');
+        throw new Error('told to stop');
+      },
+      compensate: (_args, _output, context) => effect('undo wander', context),
+    }),
     undoable('scramble', { output: { type: 'string' } }),
     undoable('resist', {
       compensate(_args, _output, context) {

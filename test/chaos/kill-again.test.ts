@@ -1,0 +1,54 @@
+import { describe, expect, it } from 'vitest';
+import { startChild } from '../../src/dev/child.ts';
+import { compensationOf, REFUSAL, turnOf, undoingsOf } from '../support/compensating.ts';
+import { answer, createsOf, effectsOf, resultOf } from '../support/talk.ts';
+import { useWorld } from '../support/turns.ts';
+
+const world = useWorld();
+const KEY = 'only-once';
+
+describe(
+  'a caller killed between the commit and the start of a turn that is',
+  { timeout: 180_000 },
+  () => {
+    it.each(['retry', 'regenerate', 'edit'] as const)(
+      'made by %s has not lost it',
+      async (what) => {
+        const { current } = world;
+        const { turns } = current.turnkeeper;
+        const ends = what === 'retry' ? REFUSAL : answer('Reserved.');
+        const tool = what === 'retry' ? 'touch' : 'reserve';
+        const { turn } = await turnOf(current, [tool], ends);
+        await resultOf(current, turn);
+        await current.offline.script([answer('Here I am.')]);
+        const caller = await startChild({
+          name: 'The caller',
+          script: new URL('../support/again-main.ts', import.meta.url),
+          args: [turn.id, what, KEY],
+          env: current.env,
+        });
+        caller.kill('SIGKILL');
+        await caller.exited;
+
+        const again = await turns.get(String(caller.ready['turnId']));
+        expect(again.origin).toEqual({ kind: what, turnId: turn.id });
+        expect(await resultOf(current, again)).toMatchObject({
+          status: 'completed',
+          answer: 'Here I am.',
+        });
+        expect(await createsOf(current)).toHaveLength(1);
+        const repeated = {
+          retry: () => turns.retry(turn.id, { idempotencyKey: KEY }),
+          regenerate: () => turns.regenerate(turn.id, { compensate: true, idempotencyKey: KEY }),
+          edit: () => turns.edit(turn.id, { input: 'And now?', idempotencyKey: KEY }),
+        };
+        expect(await repeated[what]()).toMatchObject({ id: again.id, state: 'sealed' });
+        const done = effectsOf(current, turn).filter((effect) => effect.tool === tool);
+        expect(done).toHaveLength(1);
+        if (what !== 'regenerate') return;
+        expect(await compensationOf(current, turn)).toMatchObject([{ status: 'completed' }]);
+        expect(undoingsOf(current, turn)).toEqual(['undo reserve']);
+      },
+    );
+  },
+);
