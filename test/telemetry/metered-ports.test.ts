@@ -201,7 +201,14 @@ describe('a metered store', () => {
     const { ports, metrics, steps, compensations } = metered();
     const fenced = new StepRefused('step_fenced', 'Too late.');
     steps.settleTool.mockRejectedValueOnce(fenced);
-    const call = { callId: 'c', name: 'add', outcome: 'failed', output: '', error: null, effect: null } as const;
+    const call = {
+      callId: 'c',
+      name: 'add',
+      outcome: 'failed',
+      output: '',
+      error: null,
+      effect: null,
+    } as const;
     await expect(ports.store.steps.settleTool(REF, call)).rejects.toBe(fenced);
     steps.begin.mockRejectedValueOnce(new StepRefused('turn_sealed', 'Over.'));
     const begin = { ...REF, after: [] as string[], kind: 'retrieve' } as const;
