@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/support/longest-first.ts';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     globalSetup: ['test/support/setup.ts'],
     reporters: ['./test/support/reporter.ts'],
+    sequence: { sequencer: LongestFirst },
     // A Temporal worker crashes in a worker thread.
     pool: 'forks',
     // Most of them wait for something to be missed: a heartbeat, a lease, a deadline.

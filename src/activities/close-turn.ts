@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { FAILURE } from '../contracts/failures.ts';
 import type { AbandonedCall } from '../contracts/store.ts';
-import type { CloseTurnInput, TurnOutcome } from '../contracts/turn.ts';
+import type { CloseTurnInput, Ending, TurnOutcome } from '../contracts/turn.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { reportInterrupted, startAccepted, startFollowUps } from '../recovery/recovery.ts';
 import { messageOf, throwingFailures } from './failures.ts';
@@ -20,7 +20,7 @@ async function closeTurn(
   { tenant, turnId, ending }: CloseTurnInput,
 ): Promise<TurnOutcome> {
   const { store, starter, logger } = dependencies;
-  const sealed = await store.turns.seal(tenant, turnId, clean(ending));
+  const sealed = await store.turns.seal(tenant, turnId, asStored(ending));
   if (!sealed) {
     throw ApplicationFailure.create({
       type: FAILURE.unavailable,
@@ -50,6 +50,8 @@ async function stopAbandoned(
   await Promise.all(running.map((call) => stopResponse(dependencies, call)));
 }
 
-function clean(ending: CloseTurnInput['ending']): CloseTurnInput['ending'] {
+/** The workflow knows that the turn's own time is up, also while the row's deadline is that of its caller. */
+function asStored(ending: Ending): Ending {
+  if (ending.status === 'expired') return { ...ending, whileWaiting: true };
   return 'message' in ending ? { ...ending, message: messageOf(ending.message) } : ending;
 }

@@ -25,7 +25,8 @@ export type Ending =
   | { status: 'incomplete'; reason: string }
   | { status: 'failed'; reason: string; message: string }
   | { status: 'cancelled' }
-  | { status: 'expired' };
+  /** Refused before the deadline; a turn that waits for its caller, whose own time is up, is ended by its workflow alone. */
+  | { status: 'expired'; whileWaiting?: boolean };
 
 /** How a turn ended, as everybody reads it. */
 export interface TurnOutcome {

@@ -1,5 +1,6 @@
 import type { Turn } from '../contracts/store.ts';
 import { each } from './each.ts';
+import { heal } from './heal.ts';
 import type { Chore } from './chores.ts';
 import { turnFields, type Recovery } from './recovery.ts';
 
@@ -21,14 +22,19 @@ export async function wakeOrLeave(
 }
 
 /** Wakes turns that have not gone on with what was submitted: nobody could tell them, or they were told in vain. */
-export function submissionsChore({ store, starter, logger }: Recovery): Chore {
+export function submissionsChore(parts: Recovery): Chore {
+  const { store, starter, logger } = parts;
   return {
     name: 'wake turns with submissions',
     async run() {
       const age = { olderThanMs: READ_GRACE_MS, everyMs: WAKE_EVERY_MS };
       const { done } = await each(
         await store.sweep.unreadSubmissions(age, BATCH),
-        ({ turnId }) => starter.wake(turnId),
+        async ({ tenant, turnId }) => {
+          await starter.wake(turnId);
+          // Its workflow may be gone: then nobody ever reads it.
+          await heal(parts, tenant, await store.turns.get(tenant, turnId));
+        },
         (turn, error) => logger.warn('turn not told of a submission', turnFields(turn, error)),
       );
       return done;

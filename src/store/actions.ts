@@ -12,7 +12,8 @@ export function actionStore(db: Database): ActionStore {
       await findTurn(db, tenant, turnId);
       return await listActions(db, turnId);
     },
-    read: (tenant, turnId, callIds) => readActions(db, { tenant, turnId }, callIds),
+    read: (tenant, turnId, callIds) =>
+      db.transaction((tx) => readActions(tx, { tenant, turnId }, callIds)),
     parametersOf: (tenant, turnId, callId) => parametersOf(db, { tenant, turnId }, callId),
     submit: (tenant, turnId, submission) =>
       db.transaction((tx) => submitActions(tx, { tenant, turnId }, submission)),
@@ -59,19 +60,28 @@ interface ReadRow {
   time_left_ms: number | null;
 }
 
-/** One statement: the states and the time that is left belong together. */
+/**
+ * Waits for a submission that is being stored, so that it is either read here or finds the deadline passed. One statement
+ * behind the lock: the states and the time that is left belong together.
+ */
 async function readActions(
-  db: Queryable,
+  tx: Queryable,
   { tenant, turnId }: { tenant: string; turnId: string },
   callIds: string[],
 ): Promise<ActionsRead> {
-  const [row] = await db.query<ReadRow>(
-    `SELECT t.state, t.time_left_ms, (extract(epoch FROM t.deadline - clock_timestamp()) * 1000)::float8 AS left_ms,
+  const [, [row]] = await Promise.all([
+    tx.query('SELECT 1 FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR SHARE', [
+      tenant,
+      turnId,
+    ]),
+    tx.query<ReadRow>(
+      `SELECT t.state, t.time_left_ms, (extract(epoch FROM t.deadline - clock_timestamp()) * 1000)::float8 AS left_ms,
        (SELECT coalesce(json_object_agg(a.call_id, a.state), '{}') FROM turnkeeper.actions a
         WHERE a.turn_id = t.id AND a.call_id = ANY ($3)) AS states
      FROM turnkeeper.turns t WHERE t.tenant = $1 AND t.id = $2`,
-    [tenant, turnId, callIds],
-  );
+      [tenant, turnId, callIds],
+    ),
+  ]);
   if (!row) throw new StepRefused('turn_not_found', `The store has no turn ${turnId}.`);
   if (row.state === 'sealed') throw new StepRefused('turn_sealed', `Turn ${turnId} has ended.`);
   if (Object.keys(row.states).length < callIds.length)

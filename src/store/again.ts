@@ -26,7 +26,7 @@ async function accept(tx: Queryable, tenant: string, request: TryAgain): Promise
   await requireLast(tx, turn, kind);
   const assistant = await findAssistant(tx, tenant, turn.assistantId, turn.assistantVersion);
   const fresh = turnInput(tenant, turnId, turn.conversationId, assistant, nowMs);
-  if (request.compensate) await askForCompensation(tx, tenant, turn.id);
+  if (request.compensate) await undoWithRetried(tx, tenant, turn.id);
   const items = await (kind === 'retry' ? itemsThatHold : itemsAfresh)(tx, turn.id);
   if (items.length === 0) throw notRetryable(turn, 'has nothing to begin with');
   const input = kind === 'retry' ? await withPassages(tx, turn.id, fresh) : fresh;
@@ -68,6 +68,21 @@ async function requireLast(tx: Queryable, turn: Turn, kind: TryAgain['kind']): P
     const message = `What turn ${turn.id} did is being undone.`;
     throw new TurnkeeperError('compensation_running', message, { turnId: turn.id });
   }
+}
+
+/** What a retry reused is an effect of the turn that it stood in for. */
+async function undoWithRetried(tx: Queryable, tenant: string, turnId: string): Promise<void> {
+  const turns = await tx.query<{ id: string }>(
+    `WITH RECURSIVE retried AS (
+       SELECT id, origin_kind, origin_turn FROM turnkeeper.turns WHERE tenant = $1 AND id = $2
+       UNION ALL
+       SELECT t.id, t.origin_kind, t.origin_turn FROM retried r
+       JOIN turnkeeper.turns t ON r.origin_kind = 'retry' AND t.id = r.origin_turn
+     )
+     SELECT id FROM retried ORDER BY id`,
+    [tenant, turnId],
+  );
+  for (const { id } of turns) await askForCompensation(tx, tenant, id);
 }
 
 export function notRetryable({ id, status }: Turn, why: string): TurnkeeperError {

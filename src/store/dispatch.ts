@@ -42,7 +42,10 @@ export async function dispatch(
   conversationId: string,
   ended: { turnId: string; reason: string | null },
 ): Promise<Dispatched> {
-  const entries = await readQueue(tx, conversationId);
+  const [, entries] = await Promise.all([
+    removeStale(tx, conversationId),
+    readQueue(tx, conversationId),
+  ]);
   const next = entries.find(({ turn_id: turn, late }) => turn !== null && !late);
   const leaving = next ? entries.slice(0, entries.indexOf(next) + 1) : entries;
   const isLate = ({ turn_id: turn, late }: Entry) => turn !== null && late;
@@ -56,6 +59,15 @@ export async function dispatch(
 /** For whoever ends the turn once more: it starts the next one once more. */
 async function noteNext(tx: Queryable, turnId: string, next: string): Promise<void> {
   await tx.query('UPDATE turnkeeper.turns SET next_turn = $2 WHERE id = $1', [turnId, next]);
+}
+
+/** Entries of turns that a worker of an earlier release has handed the conversation to, without their input. */
+async function removeStale(tx: Queryable, conversationId: string): Promise<void> {
+  await tx.query(
+    `DELETE FROM turnkeeper.queue q USING turnkeeper.turns t
+     WHERE q.conversation_id = $1 AND t.id = q.turn_id AND t.state <> 'queued'`,
+    [conversationId],
+  );
 }
 
 /** Without the items, which may be large. */

@@ -125,6 +125,8 @@ export async function insertStep<Row>(
          SELECT 1 FROM turnkeeper.steps WHERE turn_id = $2 AND key = $3)
          AND ($10::text IS NULL OR EXISTS (
            SELECT 1 FROM turnkeeper.items WHERE turn_id = $2 AND call_id = $10 AND type = 'function_call'))
+         AND NOT EXISTS (
+           SELECT 1 FROM turnkeeper.actions WHERE turn_id = $2 AND call_id = $10 AND state <> 'approved')
      ), sequence AS (
        SELECT turn_id, next_seq FROM turnkeeper.event_sequences
        WHERE turn_id = (SELECT id FROM fresh) FOR NO KEY UPDATE

@@ -59,7 +59,7 @@ export async function sealTurn(
     const told = { status, reason, won: false, durationMs, abandonedCalls: [], next };
     return { ...told, interruptedTools, ...followUps(tenant, turnId, turn, compensating) };
   }
-  if (ending.status === 'expired' && !turn.overdue && !turn.waiting) return null;
+  if (ending.status === 'expired' && !mayExpire(turn, ending)) return null;
   const [awaited, { tidy, called }] = await Promise.all([
     turn.holds_lock && release(tx, turn.conversation_id),
     whatIsLeft(tx, turnId),
@@ -78,6 +78,13 @@ export async function sealTurn(
   const next = awaited ? await handOver(tx, tenant, turn, { turnId, reason }) : null;
   const told = { status: ending.status, reason, won: true, durationMs, abandonedCalls, next };
   return { ...told, interruptedTools, ...followUps(tenant, turnId, turn, compensating) };
+}
+
+function mayExpire(
+  turn: LockedTurn,
+  { whileWaiting = false }: { whileWaiting?: boolean },
+): boolean {
+  return turn.overdue || (turn.waiting && whileWaiting);
 }
 
 /** Why it was cancelled the workflow is not told. */

@@ -9,14 +9,14 @@ import { wantCompensation } from './undo.ts';
 
 /**
  * Holds for a started turn `t` that has not gone on with what was submitted: an approved call whose step nobody has begun,
- * or, once everything is decided, no model call since.
+ * or, once everything is decided and no tool runs, no model call since.
  */
 export const UNREAD = `t.state = 'started' AND t.submitted_at IS NOT NULL AND (
   EXISTS (SELECT 1 FROM turnkeeper.actions a WHERE a.turn_id = t.id AND a.state = 'approved' AND NOT EXISTS (
     SELECT 1 FROM turnkeeper.steps s WHERE s.turn_id = t.id AND s.key = 'tool:' || a.call_id))
   OR (t.status = 'in_progress' AND NOT EXISTS (
-    SELECT 1 FROM turnkeeper.steps s
-    WHERE s.turn_id = t.id AND s.kind IN ('respond', 'tool') AND s.started_at > t.submitted_at)))`;
+    SELECT 1 FROM turnkeeper.steps s WHERE s.turn_id = t.id AND (
+      (s.kind = 'respond' AND s.started_at > t.submitted_at) OR (s.kind = 'tool' AND s.status = 'open')))))`;
 
 interface LockedTurn {
   /** It waits, and its deadline has not passed. */
@@ -50,11 +50,16 @@ export async function submitActions(
 }
 
 async function lockTurn(tx: Queryable, tenant: string, turnId: string): Promise<LockedTurn> {
-  const [turn] = await tx.query<LockedTurn>(
-    `SELECT status, status = 'requires_action' AND deadline > clock_timestamp() AS waiting
-     FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
-    [tenant, turnId],
-  );
+  const id = [tenant, turnId];
+  // The clock is read once the lock is held: whoever read the turn before it has seen the same side of the deadline.
+  const [, [turn]] = await Promise.all([
+    tx.query('SELECT 1 FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE', id),
+    tx.query<LockedTurn>(
+      `SELECT status, status = 'requires_action' AND deadline > clock_timestamp() AS waiting
+       FROM turnkeeper.turns WHERE tenant = $1 AND id = $2`,
+      id,
+    ),
+  ]);
   if (!turn) throw turnNotFound(turnId);
   return turn;
 }

@@ -30,8 +30,19 @@ export async function claimTool(db: Database, step: ClaimTool): Promise<ClaimedC
   if (claimed) return { begun: { state: 'open', earlierAttempts: 0 }, call: toCall(claimed) };
   return db.transaction(async (tx) => {
     const call = await readCall(tx, step);
+    await requireApproved(tx, step);
     return { begun: await takeOver(tx, step), call };
   });
+}
+
+/** Whatever a worker's own code makes of a call that waits: nothing that nobody has approved is begun. */
+async function requireApproved(tx: Queryable, { turnId, callId }: ClaimTool): Promise<void> {
+  const waiting = await tx.query(
+    "SELECT 1 FROM turnkeeper.actions WHERE turn_id = $1 AND call_id = $2 AND state <> 'approved'",
+    [turnId, callId],
+  );
+  if (waiting.length > 0)
+    throw new StepRefused('step_fenced', `Nobody has approved call ${callId} of turn ${turnId}.`);
 }
 
 async function readCall(tx: Queryable, { tenant, turnId, callId }: ClaimTool): Promise<ToolCall> {

@@ -93,8 +93,10 @@ describe('closing a turn', () => {
   });
 
   it('as expired is tried again when the database’s clock is behind', async () => {
-    const { outcome } = close(null, { status: 'expired' });
+    const { outcome, turns } = close(null, { status: 'expired' });
     expect(await outcome).toMatchObject({ type: 'unavailable', nonRetryable: false });
+    // A turn whose own time is up may be waiting for its caller.
+    expect(turns.seal.mock.calls[0]?.[2]).toEqual({ status: 'expired', whileWaiting: true });
   });
 
   it('gives the database a message that it can keep', async () => {

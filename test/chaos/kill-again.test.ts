@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { startChild } from '../../src/dev/child.ts';
+import { runnable } from '../support/compile.ts';
 import { compensationOf, REFUSAL, turnOf, undoingsOf } from '../support/compensating.ts';
 import { answer, createsOf, effectsOf, resultOf } from '../support/talk.ts';
 import { useWorld } from '../support/turns.ts';
@@ -23,7 +24,7 @@ describe(
         await current.offline.script([answer('Here I am.')]);
         const caller = await startChild({
           name: 'The caller',
-          script: new URL('../support/again-main.ts', import.meta.url),
+          script: runnable(new URL('../support/again-main.ts', import.meta.url)),
           args: [turn.id, what, KEY],
           env: current.env,
         });

@@ -8,7 +8,7 @@ import { useWorld } from '../support/use-world.ts';
 
 const LOST = 'Beavers build dams of mud, it was said, and then nobody remembered.';
 const ANSWER = 'Beavers build dams and lodges out of branches.';
-const EXTRA_ROWS = 2;
+const EXTRA_ROWS = 0;
 
 const BACKGROUND = { assistant: { generation: 'background' } } satisfies Partial<KillRow>;
 

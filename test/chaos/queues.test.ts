@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { StartTurn } from '../../src/client/start-turn.ts';
 import type { Turn } from '../../src/contracts/store.ts';
 import { startChild } from '../../src/dev/child.ts';
+import { runnable } from '../support/compile.ts';
 import {
   answer,
   createsOf,
@@ -67,7 +68,7 @@ describe('a turn that interrupts another', { timeout: 120_000 }, () => {
     const old = await talking(talk, 'After all.');
     const caller = await startChild({
       name: 'The caller',
-      script: new URL('../support/caller-main.ts', import.meta.url),
+      script: runnable(new URL('../support/caller-main.ts', import.meta.url)),
       args: [talk.conversationId, talk.assistantId, 'only-once', 'interrupt'],
       env: world().env,
     });

@@ -26,7 +26,7 @@ import type { TestWorker } from '../support/world.ts';
 
 const ANSWER = 'That is settled.';
 const TIMEOUT_MS = 180_000;
-const EXTRA_ROWS = 1;
+const EXTRA_ROWS = 0;
 const CALLS = { transfer: { amount: 5 }, withdraw: { amount: 7 }, pick_seat: { row: 3 }, send: {} };
 const DECIDED: SubmitActions = {
   approvals: [

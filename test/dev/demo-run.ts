@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
+import { nodeArguments } from '../support/compile.ts';
 import { hasPart } from '../support/require-part.ts';
 
-const DEMO = fileURLToPath(new URL('../../src/dev/demo.ts', import.meta.url));
+const DEMO = new URL('../../src/dev/demo.ts', import.meta.url);
 
 /** The demo in a process of its own, with a temporary directory of its own. */
 export interface DemoRun {
@@ -31,7 +31,7 @@ export async function startDemo(
   env: Record<string, string> = {},
 ): Promise<DemoRun> {
   const folder = await mkdtemp(join(tmpdir(), 'turnkeeper-demo-test-'));
-  const child = spawn(process.execPath, ['--import', 'tsx', DEMO, ...args], {
+  const child = spawn(process.execPath, [...nodeArguments(DEMO), ...args], {
     env: {
       ...process.env,
       TMPDIR: folder,

@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { inject } from 'vitest';
 import type { JsonObject } from '../../src/contracts/json.ts';
 import { startChild, type OwnChild } from '../../src/dev/child.ts';
+import { runnable } from '../support/compile.ts';
 import { requirePart } from '../support/require-part.ts';
 import { SOON } from '../support/talk.ts';
 import { openSse, readSse, shownBy, type SseEvent } from './read-sse.ts';
@@ -32,7 +33,7 @@ afterAll(() => rm(dataDir, { recursive: true, force: true }));
 async function startServer(env: Record<string, string> = {}): Promise<OwnChild> {
   const server = await startChild({
     name: 'The server',
-    script: 'server',
+    script: runnable(new URL('../../src/server.ts', import.meta.url)),
     env: {
       ...HERE,
       PORT: '0',

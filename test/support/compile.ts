@@ -16,10 +16,13 @@ import ts from 'typescript';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Beside the packages, so that imports of them resolve. */
 const CACHE = join(ROOT, 'node_modules', '.cache');
+/** What processes of tests run, and what they read beside. */
+const COMPILED = ['src', 'test/support', 'test/chaos/streams'];
+const READ = ['docker', 'examples'];
 const VARIABLE = 'TEST_COMPILED';
 
 /**
- * Compiles the sources and test/support once for a run of the tests: a process that loads them through tsx takes two
+ * Compiles the sources and the scripts of tests once for a run: a process that loads them through tsx takes two
  * seconds of processor time longer, and hundreds are started. Answers how to remove it.
  */
 export async function compileSources(): Promise<() => Promise<void>> {
@@ -27,9 +30,9 @@ export async function compileSources(): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(CACHE, 'turnkeeper-tests-'));
   // The supervisor of sandboxes is read by a user who is nobody.
   await chmod(folder, 0o755);
-  for (const part of ['src', 'test/support']) await compileFolder(join(ROOT, part), folder);
+  for (const part of COMPILED) await compileFolder(join(ROOT, part), folder);
   await cp(join(ROOT, 'package.json'), join(folder, 'package.json'));
-  await symlink(join(ROOT, 'docker'), join(folder, 'docker'));
+  for (const part of READ) await symlink(join(ROOT, part), join(folder, part));
   process.env[VARIABLE] = folder;
   return () => rm(folder, { recursive: true, force: true });
 }

@@ -8,6 +8,7 @@ import type { ScriptStep } from '../../../src/dev/offline-model/script.ts';
 import { startPostgresServer } from '../../../src/dev/postgres-server.ts';
 import { findTemporalCli } from '../../../src/dev/temporal-cli.ts';
 import { startTemporalServer } from '../../../src/dev/temporal-server.ts';
+import { runnable } from '../../support/compile.ts';
 import { readCreates, type Create } from './creates.ts';
 import type { Fault, Target } from './faults.ts';
 import { startPart, startServer, type Part, type Running } from './parts.ts';
@@ -122,14 +123,14 @@ async function runDatabase(dataDir: string): Promise<Running> {
 }
 
 async function runModel(args: string[]): Promise<Running> {
-  const script = new URL('./model-main.ts', import.meta.url);
+  const script = runnable(new URL('./model-main.ts', import.meta.url));
   const child = await startChild({ name: 'The model', script, args });
   const address = new URL(String(child.ready['listening'])).host;
   return { pid: child.pid, address, stop: () => child.stop() };
 }
 
 async function runWorker(env: Record<string, string>): Promise<Running> {
-  const script = new URL('./worker-main.ts', import.meta.url);
+  const script = runnable(new URL('./worker-main.ts', import.meta.url));
   const child = await startChild({ name: 'The worker', script, env });
   return { pid: child.pid, address: null, stop: () => child.stop() };
 }
@@ -137,7 +138,7 @@ async function runWorker(env: Record<string, string>): Promise<Running> {
 async function runGateway(env: Record<string, string>): Promise<Running> {
   const child = await startChild({
     name: 'The gateway',
-    script: 'server',
+    script: runnable(new URL('../../../src/server.ts', import.meta.url)),
     env: { ...env, PORT: '0' },
   });
   const address = new URL(String(child.ready['listening'])).host;

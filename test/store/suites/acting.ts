@@ -17,6 +17,7 @@ import {
   refusal,
   response,
   story,
+  toolResult,
   toolStep,
   type TurnAt,
 } from '../fixtures.ts';
@@ -39,7 +40,7 @@ const denied = (callId: string, reason: string | null = null): Decision => ({
 });
 
 /** A turn that waits for these calls. */
-async function waitingTurn(
+export async function waitingTurn(
   store: Store,
   calls: Record<string, ActionKind>,
   timeoutMs = TIMEOUT_MS,
@@ -222,7 +223,7 @@ export function acting(database: TestDatabase): void {
         late.turnId,
       ]);
       const sealed = await waitingTurn(store, { a: 'outputs' });
-      await store.turns.seal(sealed.tenant, sealed.turnId, { status: 'expired' });
+      await store.turns.seal(sealed.tenant, sealed.turnId, { status: 'cancelled' });
       for (const turn of [busy, late, sealed]) {
         const before = await rowsOf(database, turn.tenant);
         await expect(submit(store, turn, [answered('a')])).rejects.toEqual(
@@ -240,6 +241,16 @@ export function acting(database: TestDatabase): void {
         failure('turn_not_found'),
       );
     });
+  });
+
+  test('that nobody has approved are not begun, whatever a worker makes of them', async () => {
+    const { store } = database;
+    const turn = await waitingTurn(store, { a: 'approval' });
+    const before = await rowsOf(database, turn.tenant);
+    await expect(claimTool(store, toolStep(turn, 'a'), 'a')).rejects.toEqual(
+      refusal('step_fenced'),
+    );
+    expect(await rowsOf(database, turn.tenant)).toEqual(before);
   });
 
   describe('at the same time', () => {
@@ -291,6 +302,12 @@ export function acting(database: TestDatabase): void {
         [turnId],
       );
 
+    const ageSteps = ({ turnId }: TurnAt) =>
+      database.sql(
+        `UPDATE turnkeeper.steps SET started_at = started_at - interval '20 s' WHERE turn_id = $1`,
+        [turnId],
+      );
+
     test('are found once in a while, until the turn has gone on', async () => {
       const { store } = database;
       const turn = await waitingTurn(store, { a: 'outputs', b: 'approval', c: 'outputs' });
@@ -309,14 +326,25 @@ export function acting(database: TestDatabase): void {
       expect(await isUnread(turn)).toBe(false);
       await submit(store, turn, [answered('c')]);
       await age(turn);
-      await database.sql(
-        `UPDATE turnkeeper.steps SET started_at = started_at - interval '20 s' WHERE turn_id = $1`,
-        [turn.turnId],
-      );
+      await ageSteps(turn);
+      expect(await isUnread(turn), 'a tool is still running').toBe(false);
+      await store.steps.settleTool(toolStep(turn, 'b'), toolResult('b'));
       expect(await isUnread(turn)).toBe(true);
       await beginRespond(store, attemptOf(turn, 'respond:2'));
       await age(turn);
       expect(await isUnread(turn)).toBe(false);
+    });
+
+    test('are found also when a tool was begun after the last of them', async () => {
+      const { store } = database;
+      const turn = await waitingTurn(store, { a: 'approval', b: 'approval' });
+      await ageSteps(turn);
+      await submit(store, turn, [approved('a')], PARTIAL);
+      await submit(store, turn, [denied('b')]);
+      await beginTool(store, toolStep(turn, 'a'), 'a');
+      await store.steps.settleTool(toolStep(turn, 'a'), toolResult('a'));
+      await age(turn);
+      expect(await isUnread(turn)).toBe(true);
     });
 
     test('are nobody’s business any more once the turn has ended', async () => {

@@ -64,8 +64,11 @@ export function compensating(database: TestDatabase): void {
     const turn = await turnWithCalls(store, 'a', 'b', 'c');
     for (const callId of ['a', 'b', 'c'])
       await beginTool(store, toolStep(turn, callId), callId, true);
-    for (const callId of ['b', 'c', 'a'])
+    for (const callId of ['b', 'c', 'a']) {
       await store.steps.settleTool(toolStep(turn, callId), toolResult(callId));
+      // PGlite's clock ticks in milliseconds.
+      await database.sql('SELECT pg_sleep(0.005)');
+    }
     await store.turns.seal(turn.tenant, turn.turnId, FAILED);
     expect(await effectsOf(turn)).toEqual(['a', 'c', 'b']);
     await database.sql('UPDATE turnkeeper.steps SET settled_at = now() WHERE turn_id = $1', [

@@ -86,12 +86,14 @@ export function endings(database: TestDatabase): void {
     expect(await rowsOf(database, turn.tenant)).toEqual(before);
   });
 
-  test('as expired is granted before its deadline while it waits for outputs', async () => {
+  test('as expired is granted before its deadline to its workflow alone, while it waits for its caller', async () => {
     const turn = await newTurn(database.store);
     await database.sql("UPDATE turnkeeper.turns SET status = 'requires_action' WHERE id = $1", [
       turn.turnId,
     ]);
-    expect(await seal(turn, { status: 'expired' })).toMatchObject({ status: 'expired', won: true });
+    expect(await seal(turn, { status: 'expired' })).toBeNull();
+    const ending = { status: 'expired', whileWaiting: true } as const;
+    expect(await seal(turn, ending)).toMatchObject({ status: 'expired', won: true });
   });
 
   test('that is unknown is refused', async () => {

@@ -194,6 +194,20 @@ export function regenerating(database: TestDatabase): void {
     expect(question).toEqual(QUESTION);
     expect(JSON.stringify(note)).toContain('is being undone');
   });
+
+  test('asks for what the retried turn did to be undone, too', async () => {
+    const { store } = database;
+    const first = await turnWithCalls(store, 'a');
+    await beginTool(store, toolStep(first, 'a'), 'a', true);
+    await store.steps.settleTool(toolStep(first, 'a'), toolResult('a'));
+    await store.turns.seal(first.tenant, first.turnId, { status: 'cancelled' });
+    const retry = await again(store, first);
+    await store.turns.seal(retry.tenant, retry.turnId, { status: 'completed' });
+    await again(store, retry, { kind: 'regenerate', compensate: true });
+    expect(await store.turns.get(first.tenant, first.turnId)).toMatchObject({
+      compensation: 'requested',
+    });
+  });
 }
 
 export function editing(database: TestDatabase): void {

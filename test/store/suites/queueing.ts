@@ -119,6 +119,22 @@ export function queueing(database: TestDatabase): void {
     expect(await said(database, first)).toEqual(['Where is my parcel?', 'second']);
   });
 
+  test('that a worker of an earlier release has begun without its input leaves the queue with its end', async () => {
+    const { store } = database;
+    const holder = await newTurn(store);
+    const begun = await waiting(store, holder, 'lost');
+    const next = await waiting(store, holder, 'next');
+    await store.turns.seal(holder.tenant, holder.turnId, { status: 'completed' });
+    await database.sql(
+      `INSERT INTO turnkeeper.queue (conversation_id, id, turn_id, timeout_ms, types, items)
+       SELECT conversation_id, id, id, 1000, '{}', '{}' FROM turnkeeper.turns WHERE id = $1`,
+      [begun.turnId],
+    );
+    await store.turns.seal(begun.tenant, begun.turnId, { status: 'completed' });
+    expect(await statusOf(database, begun)).toEqual(['completed', null]);
+    expect(await holderOf(database, holder)).toBe(next.turnId);
+  });
+
   test('that is cancelled leaves the queue, and its items are never said', async () => {
     const { store } = database;
     const first = await newTurn(store, undefined, { items: [messageOf('first')] });

@@ -47,7 +47,10 @@ async function victimOf(store: Store, intruder: string): Promise<Victim> {
   const ref = attemptOf(turn);
   await beginRespond(store, ref);
   const waiting = { actions: [ACTION], timeoutMs: 60_000 };
-  await store.steps.settleResponse(ref, response([callItem('a')], { summarize: 1, waiting }));
+  await store.steps.settleResponse(
+    ref,
+    response([callItem('a'), callItem('w')], { summarize: 1, waiting }),
+  );
   await beginTool(store, toolStep(turn, 'a'), 'a');
   const next = attemptOf(turn, 'respond:2');
   await beginRespond(store, next);
@@ -137,7 +140,7 @@ const REFUSED: [unknown, Record<string, Attempt>][] = [
       'steps.begin': (s, _, it) => beginRespond(s, { ...it.respond, step: 'respond:3' }),
       'steps.begin to take over': (s, _, it) => beginRespond(s, { ...it.respond, fence: LATER }),
       'steps.loadContext': (s, _, it) => s.steps.loadContext(it.respond),
-      'actions.read': (s, me, it) => s.actions.read(me, it.turnId, ['a']),
+      'actions.read': (s, me, it) => s.actions.read(me, it.turnId, ['w']),
       'compensations.effects': (s, me, it) => s.compensations.effects(me, it.compensation.turnId),
       'compensations.begin': (s, _, it) =>
         beginCompensation(s, { ...it.compensation, fence: LATER }),
@@ -190,7 +193,7 @@ const UNHEARD: [(it: Victim) => unknown, Record<string, Attempt>][] = [
   [
     () => null,
     {
-      'actions.parametersOf': (s, me, it) => s.actions.parametersOf(me, it.turnId, 'a'),
+      'actions.parametersOf': (s, me, it) => s.actions.parametersOf(me, it.turnId, 'w'),
       'events.appended': (s, _, it) => s.events.appended(it.respond),
       'summaries.work': (s, me, it) => s.summaries.work(me, it.conversationId),
       'summaries.extend': (s, me, it) =>
@@ -223,9 +226,9 @@ const UNHEARD: [(it: Victim) => unknown, Record<string, Attempt>][] = [
   ],
 ];
 
-const ACTION = { callId: 'a', name: 'lookup', kind: 'outputs', arguments: {} } as const;
+const ACTION = { callId: 'w', name: 'lookup', kind: 'outputs', arguments: {} } as const;
 const FORGED_SUBMISSION: Submission = {
-  decisions: [{ callId: 'a', hash: 'forged', state: 'answered', output: 'forged' }],
+  decisions: [{ callId: 'w', hash: 'forged', state: 'answered', output: 'forged' }],
   partial: true,
 };
 const LATER = { scheduledMs: 9_999, attempt: 9 };
