@@ -9,7 +9,7 @@ import { ROOT, runCommand, startExample } from './example.ts';
 
 const README = new URL('README.md', ROOT);
 
-const COUNT = process.env['FULL'] === '1' ? 1_000 : 60;
+const COUNT = process.env['FULL'] === '1' ? 1_000 : 30;
 /** Of each ten questions half are asked of the tool and the model twice. */
 const CALLS_PER_TURN = 2;
 

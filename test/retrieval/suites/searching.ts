@@ -114,7 +114,7 @@ export function crowded(indexes: TestIndexes): void {
     const found = await texts(index, ask('', [1, 0], { tenant: 'some', limit: 5 }));
     const numbers = found.map((text) => Number(text.split(' ')[1]));
     expect(numbers).toHaveLength(5);
-    // HNSW is approximate: near, not necessarily the nearest.
-    for (const number of numbers) expect(number).toBeGreaterThan(2_000);
+    // HNSW is approximate, and built with chance: among the nearest tenth, not necessarily the nearest.
+    for (const number of numbers) expect(number).toBeGreaterThan(1_890);
   });
 }
