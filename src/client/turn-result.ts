@@ -2,6 +2,7 @@ import type { Item } from '../contracts/json.ts';
 import type { Effect, EffectOutcome, Source, Turn, Usage } from '../contracts/store.ts';
 import type { FinalStatus } from '../contracts/turn.ts';
 import { effectMessage } from '../conversation/effects.ts';
+import { isInput } from '../conversation/items.ts';
 import type { Parts } from './parts.ts';
 import { checkWait, waitFor, type WaitOptions } from './waiting.ts';
 import { watchTurn } from './watch-turn.ts';
@@ -86,10 +87,6 @@ async function outputItems({ store, tenant }: Parts, turn: Turn): Promise<Item[]
     cursor = nextCursor;
   } while (cursor);
   return items.filter((item) => !isInput(item));
-}
-
-function isInput({ type, role }: Item): boolean {
-  return type === 'message' && role !== 'assistant';
 }
 
 function answerText(output: Item[]): string {

@@ -33,7 +33,7 @@ export async function startScript(options: ChildOptions): Promise<GuardedProcess
   const child = await startGuarded({
     name,
     command: process.execPath,
-    args: [...loader(url), fileURLToPath(url), ...args],
+    args: [...nodeArguments(url), ...args],
     env: childEnvironment(env),
   });
   if (onLog) createInterface({ input: child.stderr }).on('line', onLog);
@@ -64,10 +64,12 @@ function ownScript(script: string): URL {
   return new URL(`../${script}${extname(import.meta.url)}`, import.meta.url);
 }
 
-function loader(url: URL): string[] {
-  if (extname(url.pathname) !== '.ts') return [];
+/** What Node is given to run a script: the sources under tsx, the build without. */
+export function nodeArguments(url: URL): string[] {
+  const script = fileURLToPath(url);
+  if (extname(script) !== '.ts') return [script];
   const tsx = createRequire(import.meta.url).resolve('tsx');
-  return ['--import', pathToFileURL(tsx).href];
+  return ['--import', pathToFileURL(tsx).href, script];
 }
 
 async function firstLine(child: GuardedProcess, name: string): Promise<JsonObject> {

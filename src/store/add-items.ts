@@ -1,5 +1,5 @@
-import type { Item } from '../contracts/json.ts';
 import type { AddItems, ItemsAdded } from '../contracts/store.ts';
+import { appendItems } from './append-items.ts';
 import { Busy, lockConversation, unlessBusy } from './conversation-lock.ts';
 import type { Database, Queryable } from './database.ts';
 import { claimKey, resourceId } from './keys.ts';
@@ -27,7 +27,8 @@ async function add(
     return { kind: (await isQueued(tx, id)) ? 'queued' : 'added' };
   const { activeTurn } = await lockConversation(tx, tenant, conversationId);
   if (activeTurn === null) {
-    await append(tx, conversationId, items);
+    const appended = items.map((item) => ({ item, createdAt: null }));
+    await appendItems(tx, { conversationId, turnId: null }, appended);
     return { kind: 'added' };
   }
   if (maxQueued === null) throw new Busy(activeTurn, { full: false });
@@ -38,17 +39,4 @@ async function add(
 
 async function isQueued(tx: Queryable, id: string): Promise<boolean> {
   return (await tx.query('SELECT 1 FROM turnkeeper.queue WHERE id = $1', [id])).length > 0;
-}
-
-async function append(tx: Queryable, conversationId: string, items: Item[]): Promise<void> {
-  await tx.query(
-    `WITH conversation AS (
-       UPDATE turnkeeper.conversations SET next_position = next_position + cardinality($2::text[]) WHERE id = $1
-       RETURNING next_position - cardinality($2::text[]) AS first
-     )
-     INSERT INTO turnkeeper.items (conversation_id, position, type, item)
-     SELECT $1, c.first + i.n - 1, i.type, i.item
-     FROM conversation c, unnest($2::text[], $3::json[]) WITH ORDINALITY AS i (type, item, n)`,
-    [conversationId, items.map(({ type }) => type), items.map((item) => JSON.stringify(item))],
-  );
 }

@@ -2,9 +2,10 @@ import { TurnkeeperError } from '../contracts/errors.ts';
 import type { Accepted, Turn, TryAgain } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import { insertTurn, turnInput } from './accept.ts';
+import { appendItems } from './append-items.ts';
 import { findAssistant } from './assistants.ts';
 import { Busy, lockConversation, unlessBusy } from './conversation-lock.ts';
-import { copyItems, itemsAfresh, itemsThatHold, supersede } from './copies.ts';
+import { itemsAfresh, itemsThatHold, supersede } from './copies.ts';
 import type { Database, Queryable } from './database.ts';
 import { claimKey, resourceId } from './keys.ts';
 import { findTurnWithInput, noteOrigin, toTurn, turnNotFound, type TurnRow } from './turn-rows.ts';
@@ -32,7 +33,7 @@ async function accept(tx: Queryable, tenant: string, request: TryAgain): Promise
   const input = kind === 'retry' ? await withPassages(tx, turn.id, fresh) : fresh;
   await insertTurn(tx, input, { items: [], ...(cancelAfterMs !== null && { cancelAfterMs }) });
   await supersede(tx, turn.id, turnId);
-  await copyItems(tx, { conversationId: turn.conversationId, turnId }, items);
+  await appendItems(tx, { conversationId: turn.conversationId, turnId }, items);
   if (!input.retrieve) await copyPassages(tx, turn.id, turnId);
   return { kind: 'accepted', turn: await noteOrigin(tx, turnId, { kind, turnId: turn.id }), input };
 }

@@ -3,14 +3,9 @@ import { errorOutput } from '../conversation/tool-output.ts';
 import { isInput } from '../conversation/items.ts';
 import type { Item } from '../contracts/json.ts';
 import type { Effect, EffectOutcome } from '../contracts/store.ts';
+import type { AppendedItem } from './append-items.ts';
 import type { Queryable } from './database.ts';
 import { readEffects } from './effects.ts';
-
-/** An item as another turn has it; null for the time of now. */
-interface Copy {
-  item: Item;
-  createdAt: Date | null;
-}
 
 interface Row {
   item: Item;
@@ -25,7 +20,7 @@ interface Row {
  * What a retry goes on from: the input, finished replies that called tools, and what came of the calls. Replies that were
  * to be the answer, or broke off, are made anew.
  */
-export async function itemsThatHold(tx: Queryable, turnId: string): Promise<Copy[]> {
+export async function itemsThatHold(tx: Queryable, turnId: string): Promise<AppendedItem[]> {
   const [rows, effects] = [await readItems(tx, turnId), await readEffects(tx, turnId)];
   const undone = effects.filter(({ outcome }) => outcome === 'undone').map(({ callId }) => callId);
   const held = rows.filter(({ given, called }) => given || called);
@@ -40,7 +35,7 @@ export async function itemsThatHold(tx: Queryable, turnId: string): Promise<Copy
 }
 
 /** What a turn begins with whose answer is to be another one. */
-export async function itemsAfresh(tx: Queryable, turnId: string): Promise<Copy[]> {
+export async function itemsAfresh(tx: Queryable, turnId: string): Promise<AppendedItem[]> {
   const rows = await readItems(tx, turnId);
   const effects = await readEffects(tx, turnId);
   const copies = rows
@@ -74,7 +69,7 @@ function undoneOutput(item: Item): Item {
 }
 
 /** In place of the notes on the turn before, whose outputs were not changed. */
-function noteOn(effects: Effect[], outcomes: EffectOutcome[]): Copy[] {
+function noteOn(effects: Effect[], outcomes: EffectOutcome[]): AppendedItem[] {
   const told = effects.filter(({ outcome }) => outcomes.includes(outcome));
   return told.length > 0 ? [{ item: effectsNote(told), createdAt: null }] : [];
 }
@@ -84,32 +79,5 @@ export async function supersede(tx: Queryable, turnId: string, by: string): Prom
   await tx.query(
     'UPDATE turnkeeper.items SET superseded_by = $2 WHERE turn_id = $1 AND superseded_by IS NULL',
     [turnId, by],
-  );
-}
-
-/** Behind everything that has a place in the conversation. They are of no step of their turn. */
-export async function copyItems(
-  tx: Queryable,
-  { conversationId, turnId }: { conversationId: string; turnId: string },
-  copies: Copy[],
-): Promise<void> {
-  const items = copies.map(({ item }) => item);
-  await tx.query(
-    `WITH conversation AS (
-       UPDATE turnkeeper.conversations SET next_position = next_position + cardinality($3::text[]) WHERE id = $1
-       RETURNING next_position - cardinality($3::text[]) AS first
-     )
-     INSERT INTO turnkeeper.items (conversation_id, position, turn_id, type, call_id, item, created_at)
-     SELECT $1, c.first + i.n - 1, $2, i.type, i.call_id, i.item, coalesce(i.created_at, now())
-     FROM conversation c, unnest($3::text[], $4::text[], $5::json[], $6::timestamptz[])
-       WITH ORDINALITY AS i (type, call_id, item, created_at, n)`,
-    [
-      conversationId,
-      turnId,
-      items.map(({ type }) => type),
-      items.map(({ call_id: callId }) => (callId === undefined ? null : String(callId))),
-      items.map((item) => JSON.stringify(item)),
-      copies.map(({ createdAt }) => createdAt),
-    ],
   );
 }

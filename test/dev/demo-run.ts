@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { inject } from 'vitest';
-import { nodeArguments } from '../support/compile.ts';
+import { nodeArguments } from '../../src/dev/child.ts';
+import { runnable } from '../support/compile.ts';
 import { hasPart } from '../support/require-part.ts';
 
 const DEMO = new URL('../../src/dev/demo.ts', import.meta.url);
@@ -31,7 +32,7 @@ export async function startDemo(
   env: Record<string, string> = {},
 ): Promise<DemoRun> {
   const folder = await mkdtemp(join(tmpdir(), 'turnkeeper-demo-test-'));
-  const child = spawn(process.execPath, [...nodeArguments(DEMO), ...args], {
+  const child = spawn(process.execPath, [...nodeArguments(runnable(DEMO)), ...args], {
     env: {
       ...process.env,
       TMPDIR: folder,

@@ -44,13 +44,6 @@ export function runnable(source: URL): URL {
   return pathToFileURL(compiledPath(fileURLToPath(source), folder));
 }
 
-/** What Node is given to run it. */
-export function nodeArguments(source: URL): string[] {
-  const url = runnable(source);
-  const loader = url.pathname.endsWith('.ts') ? ['--import', 'tsx'] : [];
-  return [...loader, fileURLToPath(url)];
-}
-
 async function compileFolder(source: string, folder: string): Promise<void> {
   const entries = await readdir(source, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile());

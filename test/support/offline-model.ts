@@ -2,10 +2,11 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { nodeArguments } from '../../src/dev/child.ts';
 import type { OfflineModelState } from '../../src/dev/offline-model/control.ts';
 import type { JournalEntry } from '../../src/dev/offline-model/journal.ts';
 import type { ScriptStep } from '../../src/dev/offline-model/script.ts';
-import { nodeArguments } from './compile.ts';
+import { runnable } from './compile.ts';
 
 const MAIN = new URL('../../src/dev/offline-model/main.ts', import.meta.url);
 
@@ -26,7 +27,7 @@ export interface OfflineModelProcess {
 export async function startOfflineModel(): Promise<OfflineModelProcess> {
   const child = spawn(
     process.execPath,
-    [...nodeArguments(MAIN), '--port', '0', '--delta-ms', '0', '--exit-with-parent'],
+    [...nodeArguments(runnable(MAIN)), '--port', '0', '--delta-ms', '0', '--exit-with-parent'],
     { stdio: ['pipe', 'pipe', 'inherit'] },
   );
   const baseUrl = await listeningAt(child);

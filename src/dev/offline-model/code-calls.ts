@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../contracts/json.ts';
-import { isObject, text } from './request.ts';
+import { isObject } from '../../conversation/items.ts';
+import { text } from './request.ts';
 import type { ScriptedCall } from './script.ts';
 
 const FENCED = /^```(\w+)\n([\s\S]*?)^```$/gm;

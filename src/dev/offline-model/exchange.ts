@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import { ApiError, badRequest } from './api-error.ts';
 import type { JournalEntry } from './journal.ts';
-import { isObject } from './request.ts';
+import { isObject } from '../../conversation/items.ts';
 
 /** One request to the model and its answer. */
 export interface Exchange {

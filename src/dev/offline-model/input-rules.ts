@@ -1,16 +1,10 @@
 import type { JsonObject } from '../../contracts/json.ts';
 import { badRequest } from './api-error.ts';
-import { isObject, objects, text } from './request.ts';
+import { isObject } from '../../conversation/items.ts';
+import { INPUT_TYPES } from '../../conversation/repair/types.ts';
+import { objects, text } from './request.ts';
 
-const TYPES: ReadonlySet<string> = new Set([
-  ...['message', 'reasoning', 'compaction', 'additional_tools', 'program', 'program_output'],
-  ...['function_call', 'function_call_output', 'custom_tool_call', 'custom_tool_call_output'],
-  ...['file_search_call', 'web_search_call', 'code_interpreter_call', 'image_generation_call'],
-  ...['computer_call', 'computer_call_output', 'local_shell_call', 'local_shell_call_output'],
-  ...['shell_call', 'shell_call_output', 'apply_patch_call', 'apply_patch_call_output'],
-  ...['mcp_list_tools', 'mcp_approval_request', 'mcp_approval_response', 'mcp_call'],
-  ...['tool_search_call', 'tool_search_output', 'item_reference'],
-]);
+const TYPES: ReadonlySet<string> = new Set([...INPUT_TYPES, 'item_reference']);
 const STATUSES = ['in_progress', 'completed', 'incomplete'];
 const MAX_ID = 64;
 

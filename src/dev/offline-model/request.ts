@@ -1,3 +1,4 @@
+import { isObject } from '../../conversation/items.ts';
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import { badRequest, checkModel } from './api-error.ts';
 
@@ -64,8 +65,4 @@ export function text(value: Json | undefined): string {
 
 export function objects(value: Json | undefined): JsonObject[] {
   return Array.isArray(value) ? value.filter(isObject) : [];
-}
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

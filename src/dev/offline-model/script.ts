@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../contracts/json.ts';
 import { badRequest } from './api-error.ts';
-import { isObject } from './request.ts';
+import { isObject } from '../../conversation/items.ts';
 import type { CreateRequest } from './request.ts';
 import type { ScriptedEvent } from './wire.ts';
 

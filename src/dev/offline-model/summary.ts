@@ -1,6 +1,7 @@
 import type { Json } from '../../contracts/json.ts';
 import { SUMMARY_HEADING } from '../../conversation/summary.ts';
-import { isObject, text } from './request.ts';
+import { isObject } from '../../conversation/items.ts';
+import { text } from './request.ts';
 
 const MAX_POINTS = 12;
 const MAX_CHARACTERS = 160;

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
 import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { ERROR_CODES, TurnkeeperError } from '../../contracts/errors.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
+import { nodeArguments } from '../child.ts';
 import type { Exit } from '../guarded-process.ts';
 
+const MAIN = new URL(`./main${extname(import.meta.url)}`, import.meta.url);
 const STOP_TIMEOUT_MS = 10_000;
 const STDERR_KEPT = 2_000;
 
@@ -28,7 +28,7 @@ export interface RunningPglite {
  */
 export async function startPglite(options: { dataDir: string | null }): Promise<RunningPglite> {
   const where = options.dataDir === null ? ['--memory'] : ['--data-dir', options.dataDir];
-  const child = spawn(process.execPath, [...mainScript(), ...where, '--exit-with-parent'], {
+  const child = spawn(process.execPath, [...nodeArguments(MAIN), ...where, '--exit-with-parent'], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   const exited = new Promise<Exit>((resolve) => {
@@ -36,15 +36,6 @@ export async function startPglite(options: { dataDir: string | null }): Promise<
   });
   const url = await firstLine(child);
   return { url, pid: child.pid ?? 0, exited, stop: () => stop(child) };
-}
-
-/** Runs from the sources under tsx, and from the build without. */
-function mainScript(): string[] {
-  const extension = extname(import.meta.url);
-  const main = fileURLToPath(new URL(`./main${extension}`, import.meta.url));
-  if (extension !== '.ts') return [main];
-  const tsx = createRequire(import.meta.url).resolve('tsx');
-  return ['--import', pathToFileURL(tsx).href, main];
 }
 
 function firstLine(child: ChildProcess): Promise<string> {

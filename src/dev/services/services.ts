@@ -12,10 +12,8 @@ import type { TemporalServer } from '../temporal-server.ts';
 import { chooseEmbeddings } from './embeddings.ts';
 import { overrides } from './environment.ts';
 import type { ModelChoice, Named, Settings } from './environment.ts';
-import type { Resources } from './resources.ts';
-import type { StartBoard } from './start-board.ts';
-import { startStorage } from './storage.ts';
-import { startWatched, type OnLost } from './watched.ts';
+import { startStorage, type StorageOptions } from './storage.ts';
+import { startWatched } from './watched.ts';
 
 /** What workers and clients work with, and how they reach it. */
 export interface Services {
@@ -32,19 +30,11 @@ export type Temporal = Pick<TemporalServer, 'address' | 'namespace' | 'uiUrl'>;
 /** Milliseconds: so slow that people can read along. */
 export const READABLE_DELTA_MS = 45;
 
-export interface ServicesOptions {
+export interface ServicesOptions extends StorageOptions {
   named: Named;
   model: ModelChoice;
   /** Milliseconds before each piece of the offline model's answers. */
   offlineDeltaMs: number;
-  /** Real parts instead of the embedded ones: PostgreSQL, Qdrant's engine, Docker. */
-  parts: boolean;
-  /** Null for a temporary directory. */
-  dataDir: string | null;
-  resources: Resources;
-  board: StartBoard;
-  signal: AbortSignal;
-  onLost?: OnLost;
 }
 
 /** Starts all services, each as early as what it needs is there. Throws what the first one threw that did not start. */

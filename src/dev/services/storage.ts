@@ -12,7 +12,7 @@ import type { StartBoard } from './start-board.ts';
 import { startWatched, type OnLost } from './watched.ts';
 
 export interface StorageOptions {
-  /** PostgreSQL and Qdrant's engine instead of the embedded database. */
+  /** Real parts instead of the embedded ones: PostgreSQL, Qdrant's engine, Docker. */
   parts: boolean;
   /** Null for a temporary directory. */
   dataDir: string | null;
