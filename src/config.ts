@@ -1,8 +1,7 @@
-import { loadClientConnectConfig } from '@temporalio/envconfig';
-import type { ClientConnectConfig } from '@temporalio/envconfig';
 import { existsSync } from 'node:fs';
 import { availableParallelism, homedir } from 'node:os';
 import { join } from 'node:path';
+import { readEncryptionKeys } from './config/encryption.ts';
 import {
   invalid,
   missing,
@@ -14,66 +13,15 @@ import {
   readPostgresUrl,
   readText,
   readWithDefault,
-  redactUrl,
 } from './config/readers.ts';
 import type { Environment } from './config/readers.ts';
 import { SETTINGS } from './config/settings.ts';
-import { TurnkeeperError } from './contracts/errors.ts';
+import { readTemporal } from './config/temporal.ts';
+import type { Config } from './config/types.ts';
+import { readVersioning } from './config/versioning.ts';
 import type { Limits } from './conversation/limits.ts';
 
-/** Everything that can be set, parsed and frozen. docs/configuration.md says what each part means. */
-export interface Config {
-  readonly databaseUrl: string;
-  readonly databasePoolSize: number;
-  /** Null: readers look for events. */
-  readonly databaseListenUrl: string | null;
-  /** Null: retrieval is off. */
-  readonly vectorDatabaseUrl: string | null;
-  /** Null: documents are in `vectorDatabaseUrl`. */
-  readonly qdrant: { readonly url: string; readonly apiKey: string | null } | null;
-  readonly openai: { readonly apiKey: string | null; readonly baseUrl: string | null };
-  readonly embeddings: {
-    readonly source: 'auto' | 'openai' | 'local' | 'none';
-    readonly model: string;
-    readonly dimensions: number;
-  };
-  readonly sandbox: {
-    readonly kind: 'auto' | 'docker' | 'bubblewrap' | 'none';
-    readonly image: string;
-    readonly runtime: string | null;
-    readonly dockerHost: string;
-    readonly concurrency: number;
-  };
-  /** Null: no metrics are served. */
-  readonly metrics: { readonly host: string; readonly port: number } | null;
-  readonly cacheDir: string;
-  readonly taskQueue: string;
-  /** Absolute path. */
-  readonly toolsModule: string | null;
-  readonly modelIdleTimeoutMs: number;
-  readonly limits: Readonly<Limits>;
-  readonly worker: {
-    readonly maxConcurrentActivities: number;
-    readonly sweepIntervalMs: number;
-    readonly eventRetentionMs: number;
-  };
-  readonly temporal: TemporalConfig;
-  /** Absolute path. */
-  readonly temporalCliPath: string | null;
-}
-
-export interface TemporalConfig {
-  readonly connectionOptions: TemporalConnectionOptions;
-  readonly namespace: string;
-}
-
-/** Fits the client's `Connection` and the worker's `NativeConnection`. */
-export interface TemporalConnectionOptions {
-  readonly address: string;
-  readonly apiKey?: string;
-  readonly tls?: NonNullable<ClientConnectConfig['connectionOptions']['tls']>;
-  readonly metadata?: Record<string, string>;
-}
+export type { Config };
 
 /**
  * Reads every setting. Throws `missing_setting` and `invalid_setting`, naming variable, value and what is allowed;
@@ -86,6 +34,8 @@ export function loadConfig(env: Environment = process.env): Config {
     databaseListenUrl: readPostgresUrl(env, 'DATABASE_LISTEN_URL'),
     vectorDatabaseUrl: readPostgresUrl(env, 'VECTOR_DATABASE_URL'),
     qdrant: readQdrant(env),
+    encryptionKeys: readEncryptionKeys(env),
+    codecOrigin: readOrigin(env),
     openai: {
       apiKey: readText(env, 'OPENAI_API_KEY'),
       baseUrl: readHttpUrl(env, 'OPENAI_BASE_URL'),
@@ -107,6 +57,7 @@ export function loadConfig(env: Environment = process.env): Config {
       sweepIntervalMs: readNumber(env, 'TURNKEEPER_SWEEP_INTERVAL_MS'),
       eventRetentionMs: readNumber(env, 'TURNKEEPER_EVENT_RETENTION_MS'),
     },
+    versioning: readVersioning(env),
     temporal: readTemporal(env),
     temporalCliPath: readPath(env, 'TEMPORAL_CLI_PATH'),
   };
@@ -170,39 +121,15 @@ export function childEnvironment(overrides: Environment): Environment {
   return { ...process.env, ...overrides };
 }
 
-/** What is printed at start, one line a part; passwords and keys are left out. */
-export function describeConfig(config: Config): string[] {
-  const { openai, embeddings, temporal } = config;
-  const provider = openai.baseUrl === null ? 'OpenAI' : redactUrl(openai.baseUrl);
-  const tls = temporal.connectionOptions.tls ? ', TLS' : '';
-  return [
-    `database    ${redactUrl(config.databaseUrl)}`,
-    `events      ${describeEvents(config)}`,
-    `documents   ${describeIndex(config)}`,
-    `model       ${provider}, ${openai.apiKey === null ? 'no key' : 'with a key'}`,
-    `embeddings  ${embeddings.source}`,
-    `temporal    ${temporal.connectionOptions.address}, namespace ${temporal.namespace}${tls}`,
-    `task queue  ${config.taskQueue}`,
-    `tools       ${config.toolsModule ?? 'none'}`,
-  ];
-}
-
-function describeEvents({ databaseListenUrl }: Config): string {
-  return databaseListenUrl === null ? 'polled for' : `notified by ${redactUrl(databaseListenUrl)}`;
-}
-
-function describeIndex({ qdrant, vectorDatabaseUrl }: Config): string {
-  if (qdrant) {
-    return `Qdrant, ${redactUrl(qdrant.url)}, ${qdrant.apiKey === null ? 'no key' : 'with a key'}`;
-  }
-  if (vectorDatabaseUrl !== null) return redactUrl(vectorDatabaseUrl);
-  return 'none: retrieval is off (neither QDRANT_URL nor VECTOR_DATABASE_URL is set)';
-}
-
 function readDatabaseUrl(env: Environment): string {
   const url = readPostgresUrl(env, 'DATABASE_URL');
   if (url === null) throw missing('DATABASE_URL', 'DATABASE_URL is not set.');
   return url;
+}
+
+function readOrigin(env: Environment): string | null {
+  const url = readHttpUrl(env, 'TURNKEEPER_CODEC_ORIGIN');
+  return url === null ? null : new URL(url).origin;
 }
 
 function readQdrant(env: Environment): Config['qdrant'] {
@@ -223,42 +150,6 @@ function readLimits(env: Environment): Limits {
     maxDocumentBytes: readNumber(env, 'TURNKEEPER_MAX_DOCUMENT_BYTES'),
     maxQueuedTurns: readNumber(env, 'TURNKEEPER_MAX_QUEUED_TURNS'),
   };
-}
-
-function readTemporal(env: Environment): TemporalConfig {
-  readChoice(env, 'TEMPORAL_TLS');
-  const file = readText(env, 'TEMPORAL_CONFIG_FILE');
-  // Temporal's reader passes over a file that is not there.
-  if (file !== null && !existsSync(file)) {
-    throw invalid('TEMPORAL_CONFIG_FILE', file, 'the path of a file');
-  }
-  const { connectionOptions, namespace } = readTemporalEnvironment(env);
-  const { address, apiKey, tls, metadata } = connectionOptions;
-  return {
-    connectionOptions: {
-      address: address ?? SETTINGS.TEMPORAL_ADDRESS.default,
-      ...(typeof apiKey === 'string' && { apiKey }),
-      ...(tls !== undefined && tls !== null && { tls }),
-      ...(metadata && { metadata: metadata as Record<string, string> }),
-    },
-    namespace: namespace ?? SETTINGS.TEMPORAL_NAMESPACE.default,
-  };
-}
-
-/** Variables and configuration file as every Temporal SDK and its CLI read them. */
-function readTemporalEnvironment(env: Environment): ClientConnectConfig {
-  const set = Object.entries(env).filter((entry): entry is [string, string] => Boolean(entry[1]));
-  try {
-    return loadClientConnectConfig({ overrideEnvVars: Object.fromEntries(set) });
-  } catch (error) {
-    // The parser's message quotes lines of the file, which may hold a key: keep to its first line.
-    const reason = error instanceof Error ? error.message.split('\n')[0] : 'no reason given';
-    const message = `Temporal's client configuration cannot be read: ${reason}.`;
-    throw new TurnkeeperError(
-      'invalid_setting',
-      `${message} TEMPORAL_CONFIG_FILE, TEMPORAL_PROFILE or a TEMPORAL_TLS_ path is wrong.`,
-    );
-  }
 }
 
 function deepFreeze<T extends object>(value: T): T {

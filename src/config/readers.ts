@@ -1,14 +1,14 @@
 import { resolve } from 'node:path';
 import { TurnkeeperError } from '../contracts/errors.ts';
-import { SETTINGS } from './settings.ts';
-import type {
-  Choice,
-  ChoiceName,
-  DefaultedName,
-  NumberName,
-  Setting,
-  SettingName,
+import {
+  SETTINGS,
+  type Choice,
+  type ChoiceName,
+  type DefaultedName,
+  type NumberName,
+  type SettingName,
 } from './settings.ts';
+import type { Setting } from './settings/setting.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

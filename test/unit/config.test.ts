@@ -4,16 +4,16 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
   childEnvironment,
-  describeConfig,
   loadConfig,
   readCacheDir,
   readServer,
   requireModel,
   readWorkflowBundle,
 } from '../../src/config.ts';
+import { describeConfig } from '../../src/config/describe.ts';
 import { redactUrl } from '../../src/config/readers.ts';
 import { SETTINGS } from '../../src/config/settings.ts';
-import type { Setting } from '../../src/config/settings.ts';
+import type { Setting } from '../../src/config/settings/setting.ts';
 import { TurnkeeperError } from '../../src/contracts/errors.ts';
 import { DEFAULT_LIMITS } from '../../src/conversation/limits.ts';
 
@@ -59,6 +59,8 @@ describe('loadConfig', () => {
       databaseListenUrl: null,
       vectorDatabaseUrl: null,
       qdrant: null,
+      encryptionKeys: [],
+      codecOrigin: null,
       openai: { apiKey: null, baseUrl: null },
       embeddings: { source: 'auto', model: 'text-embedding-3-small', dimensions: 512 },
       sandbox: {
@@ -79,6 +81,7 @@ describe('loadConfig', () => {
         sweepIntervalMs: 2_000,
         eventRetentionMs: 86_400_000,
       },
+      versioning: null,
       temporal: { connectionOptions: { address: 'localhost:7233' }, namespace: 'default' },
       temporalCliPath: null,
     });
@@ -138,6 +141,25 @@ describe('loadConfig', () => {
       worker: { maxConcurrentActivities: 5, sweepIntervalMs: 600, eventRetentionMs: 7_000 },
       temporalCliPath: '/opt/temporal',
     });
+  });
+
+  it('reads keys for histories, the first one first, and never tells them', () => {
+    const [one, two] = [1, 2].map((byte) => Buffer.alloc(32, byte).toString('base64'));
+    const { encryptionKeys } = load({ TURNKEEPER_ENCRYPTION_KEYS: `new:${one}, old-1:${two}` });
+    expect(encryptionKeys.map(({ id, key }) => [id, key[0], key.length])).toEqual([
+      ['new', 1, 32],
+      ['old-1', 2, 32],
+    ]);
+    for (const wrong of [one, `a:${one},a:${two}`, 'a:c2hvcnQ=', `a b:${one}`, `a:${one},`]) {
+      const error = refusal({ TURNKEEPER_ENCRYPTION_KEYS: wrong ?? '' });
+      expect(error).toMatchObject({ code: 'invalid_setting', details: { value: '***' } });
+      expect(JSON.stringify([error.message, error.details])).not.toContain(one);
+    }
+  });
+
+  it('reads the origin that may ask for payloads', () => {
+    const TURNKEEPER_CODEC_ORIGIN = 'http://localhost:8233/namespaces';
+    expect(load({ TURNKEEPER_CODEC_ORIGIN }).codecOrigin).toBe('http://localhost:8233');
   });
 
   it('freezes what it read, all the way down', () => {
@@ -293,6 +315,44 @@ it.each(['OPENAI_API_KEY', 'QDRANT_API_KEY'])(
     expect(load).toThrow(`${name} is "***"; it must be one line of text.`);
   },
 );
+
+describe('worker versioning', () => {
+  const pinned = { TURNKEEPER_VERSIONING: 'pinned', TURNKEEPER_BUILD_ID: 'v1.2-abc' };
+
+  it('is off whatever the build is called', () => {
+    expect(load({ TURNKEEPER_BUILD_ID: 'v1' }).versioning).toBeNull();
+  });
+
+  it('takes the build and the task queue together', () => {
+    const versioning = { buildId: 'v1.2-abc', deployment: 'turnkeeper' };
+    expect(load(pinned).versioning).toEqual({ ...versioning, behavior: 'PINNED' });
+    expect(load({ ...pinned, TURNKEEPER_VERSIONING: 'auto-upgrade' }).versioning).toEqual({
+      ...versioning,
+      behavior: 'AUTO_UPGRADE',
+    });
+    expect(describeConfig(load(pinned)).join('\n')).toContain('build v1.2-abc, turns stay with it');
+  });
+
+  it('needs a build', () => {
+    expect(refusal({ TURNKEEPER_VERSIONING: 'pinned' })).toMatchObject({
+      code: 'missing_setting',
+      details: { setting: 'TURNKEEPER_BUILD_ID' },
+    });
+  });
+
+  it.each([
+    ['TURNKEEPER_BUILD_ID', '__v1'],
+    ['TURNKEEPER_TASK_QUEUE', 'blue.green'],
+    ['TURNKEEPER_TASK_QUEUE', 'blue:green'],
+    ['TURNKEEPER_TASK_QUEUE', '__blue'],
+    ['TURNKEEPER_VERSIONING', 'always'],
+  ])('refuses %s %s, which Temporal would not take', (setting, value) => {
+    expect(refusal({ ...pinned, [setting]: value })).toMatchObject({
+      code: 'invalid_setting',
+      details: { setting, value },
+    });
+  });
+});
 
 it('refuses a bundle of workflows that is not there', () => {
   const read = () => readWorkflowBundle({ TURNKEEPER_WORKFLOW_BUNDLE: '/not/there.js' });
