@@ -3,6 +3,7 @@ import type { JsonObject } from '../contracts/json.ts';
 import { ModelError, type Model } from '../contracts/model.ts';
 import { classifyFailedEvent, classifyModelFailure } from './classify.ts';
 import { openStream } from './event-stream.ts';
+import { refuseDeep } from './refuse-deep.ts';
 import { watchIdle, type IdleWatch } from './watch-idle.ts';
 
 /** How long a provider may take to stop a response, milliseconds. */
@@ -45,7 +46,9 @@ async function answerOf(
   secrets: string[],
 ): Promise<JsonObject> {
   try {
-    return (await watch.during(ask(watch.signal))) as JsonObject;
+    const answer = (await watch.during(ask(watch.signal))) as JsonObject;
+    refuseDeep(answer);
+    return answer;
   } catch (error) {
     throw lossOf(watch.failure(null) ?? classifyModelFailure(error, { secrets }));
   } finally {

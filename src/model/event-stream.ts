@@ -2,6 +2,7 @@ import type OpenAI from 'openai';
 import type { ModelEvent, ModelStream } from '../contracts/model.ts';
 import { endOf } from '../conversation/collect.ts';
 import { classifyFailedEvent, classifyModelFailure, type FailureContext } from './classify.ts';
+import { refuseDeep } from './refuse-deep.ts';
 import type { IdleWatch } from './watch-idle.ts';
 
 type WireStream = AsyncIterable<OpenAI.Responses.ResponseStreamEvent>;
@@ -56,6 +57,7 @@ async function nextEvent(
     const next = await watch.during(iterator.next());
     if (next.done === true) throw new SyntaxError('the stream ended without a terminal event');
     if (!isEvent(next.value)) throw new SyntaxError('an event without a type');
+    refuseDeep(next.value);
     const failure = classifyFailedEvent(next.value, context);
     if (failure !== null) throw failure;
     return next.value;

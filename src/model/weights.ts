@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
+import { describeError } from '../contracts/thrown.ts';
 
 const NAME = 'all-MiniLM-L6-v2-q8';
 
@@ -67,7 +68,7 @@ export async function findWeights(request: WeightsRequest): Promise<string | nul
       await mkdir(cacheDir, { recursive: true });
       return await fetchInto(dir, source, request);
     } catch (error) {
-      onProgress(error instanceof Error ? error.message : String(error));
+      onProgress(describeError(error));
     }
   }
   return null;

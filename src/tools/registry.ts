@@ -1,8 +1,11 @@
 import type { ClientTool } from '../contracts/assistant.ts';
 import { TurnkeeperError } from '../contracts/errors.ts';
-import type { ToolDefinition, Tools } from '../contracts/tools.ts';
+import type { Json } from '../contracts/json.ts';
+import { describeError } from '../contracts/thrown.ts';
+import type { SchemaErrors, ToolDefinition, Tools } from '../contracts/tools.ts';
+import type { SchemaCheck } from '../json-schema/compile.ts';
 import { checkDefinition } from './definition.ts';
-import { createSchemaCompiler, type SchemaCheck } from './schema.ts';
+import { schemaOf } from './schema.ts';
 
 interface RegisteredTool {
   definition: ToolDefinition;
@@ -21,18 +24,15 @@ export function defineTool(definition: ToolDefinition): ToolDefinition {
  */
 export function createTools(definitions: ToolDefinition[]): Tools {
   const tools = new Map<string, RegisteredTool>();
-  const compile = createSchemaCompiler();
   for (const definition of definitions) {
     checkDefinition(definition);
     if (tools.has(definition.name)) throw duplicate(definition.name);
-    tools.set(definition.name, register(definition, compile));
+    tools.set(definition.name, register(definition));
   }
-  return toolsOf(tools, compile);
+  return toolsOf(tools);
 }
 
-type Compiler = ReturnType<typeof createSchemaCompiler>;
-
-function toolsOf(tools: Map<string, RegisteredTool>, compile: Compiler): Tools {
+function toolsOf(tools: Map<string, RegisteredTool>): Tools {
   return {
     names: () => [...tools.keys()],
     get: (name) => tools.get(name)?.definition,
@@ -40,32 +40,40 @@ function toolsOf(tools: Map<string, RegisteredTool>, compile: Compiler): Tools {
     checkOutput: (name, output) => tool(tools, name).checkOutput(output),
     including(clientTools) {
       const all = new Map(tools);
-      for (const each of clientTools) all.set(each.name, clientSide(each, compile));
-      return toolsOf(all, compile);
+      for (const each of clientTools) all.set(each.name, clientSide(each));
+      return toolsOf(all);
     },
   };
 }
 
 /** Few calls of a turn are of tools that the caller runs: its schema is compiled when it is needed. */
-function clientSide(clientTool: ClientTool, compile: Compiler): RegisteredTool {
-  const { name, parameters } = clientTool;
+function clientSide(clientTool: ClientTool): RegisteredTool {
   return {
     definition: { ...clientTool, policy: 'at-most-once' },
-    checkArguments: (args) => compile(name, 'parameters', parameters)(args),
+    checkArguments: (args) => checkNow(clientTool, args),
     checkOutput: () => null,
   };
+}
+
+/** An older release took schemas that this one refuses: to them no arguments fit. */
+function checkNow({ name, parameters }: ClientTool, args: Json): SchemaErrors {
+  try {
+    return schemaOf(name, 'parameters', parameters)(args);
+  } catch (error) {
+    return [describeError(error)];
+  }
 }
 
 function duplicate(name: string): TurnkeeperError {
   return new TurnkeeperError('duplicate_tool', `Two tools are named ${name}.`, { tool: name });
 }
 
-function register(definition: ToolDefinition, compile: Compiler): RegisteredTool {
+function register(definition: ToolDefinition): RegisteredTool {
   const { name, parameters, output } = definition;
   return {
     definition,
-    checkArguments: compile(name, 'parameters', parameters),
-    checkOutput: output === undefined ? () => null : compile(name, 'output', output),
+    checkArguments: schemaOf(name, 'parameters', parameters),
+    checkOutput: output === undefined ? () => null : schemaOf(name, 'output', output),
   };
 }
 

@@ -3,7 +3,12 @@ import type { JsonObject } from '../contracts/json.ts';
 import { SandboxUnavailable } from '../contracts/sandbox.ts';
 import type { Sandbox, SandboxFile, SandboxLanguage } from '../contracts/sandbox.ts';
 import { StoreUnavailable, type FileRecord, type FileStore } from '../contracts/store.ts';
-import { ToolUnavailable, type RunnableTool, type ToolContext } from '../contracts/tools.ts';
+import {
+  RUN_CODE,
+  ToolUnavailable,
+  type RunnableTool,
+  type ToolContext,
+} from '../contracts/tools.ts';
 import { mediaTypeOf } from './media-types.ts';
 import { codeOutput } from './run-code-output.ts';
 import { RUN_CODE_DESCRIPTION, RUN_CODE_PARAMETERS } from './run-code-schema.ts';
@@ -38,7 +43,7 @@ type GivenFile = { name: string; content: string } | { file_id: string; name?: s
  */
 export function runCodeTool(ports: Ports): RunnableTool {
   return {
-    name: 'run_code',
+    name: RUN_CODE,
     description: RUN_CODE_DESCRIPTION,
     parameters: RUN_CODE_PARAMETERS,
     policy: 'idempotent',
@@ -57,7 +62,7 @@ export function runCodeTool(ports: Ports): RunnableTool {
 /** The tool of a worker without a sandbox: it tells what to install. */
 export function refusedCodeTool(missing: string): RunnableTool {
   return {
-    name: 'run_code',
+    name: RUN_CODE,
     description: RUN_CODE_DESCRIPTION,
     parameters: RUN_CODE_PARAMETERS,
     policy: 'idempotent',

@@ -11,6 +11,7 @@ import { startOfflineModel } from '../support/offline-model.ts';
 import type { OfflineModelProcess } from '../support/offline-model.ts';
 
 const COMPLETED = 'data: {"type":"response.completed","response":{}}\n\n';
+const DEEP = `${'['.repeat(5_000)}${']'.repeat(5_000)}`;
 const API_KEY = 'sk-test-0123456789abcdef';
 const REQUEST: ModelRequest = {
   model: 'test-model',
@@ -327,6 +328,10 @@ describe('a model call that fails', () => {
     ['broken JSON', base64('data: {"type":"response.output_text.delta","delta":"a\n\n')],
     ['an event that is no object', base64('data: null\n\n')],
     ['an event without a type', base64('data: {"delta":"a"}\n\n')],
+    [
+      'an event that is nested without end',
+      base64(`data: {"type":"response.output_item.done","item":${DEEP}}\n\n`),
+    ],
     [
       'invalid UTF-8',
       [

@@ -86,6 +86,13 @@ describe('the tools registry', () => {
     expect(tools.get('weather')?.run).toBeDefined();
   });
 
+  it('finds that nothing fits what an older release took for the schema of such a tool', () => {
+    const parameters = { type: 'object', properties: { day: { pattern: '(?=a)b' } } };
+    const all = createTools([]).including([{ name: 'pick', description: 'Picks.', parameters }]);
+    const mistakes = all.checkArguments('pick', { day: 'b' });
+    expect(mistakes).toEqual([expect.stringContaining('pattern /(?=a)b/ cannot be matched')]);
+  });
+
   it('refuses a policy that does not exist', () => {
     const policy = 'at_most_once' as ToolDefinition['policy'];
     expectRefused([weather({ policy })], 'invalid_tool', /"at_most_once"/);
@@ -134,6 +141,7 @@ describe('schemas of tools', () => {
     ['several types', { type: ['object', 'null'] }],
     ['an unknown type', { type: 'object', properties: { a: { type: 'strnig' } } }],
     ['a broken pattern', { type: 'object', properties: { a: { pattern: '(' } } }],
+    ['a pattern that may take for ever', { type: 'object', propertyNames: { pattern: '(a)\\1' } }],
     ['an asynchronous schema', { type: 'object', $async: true }],
     ['an unknown meta-schema', { type: 'object', $schema: 'https://example.com/schema' }],
   ])('refuses %s as parameters', (_, parameters) => {
