@@ -11,9 +11,12 @@ import { undo } from './0010-undo.ts';
 import { actions } from './0011-actions.ts';
 import { queue } from './0012-queue.ts';
 import { branches } from './0013-branches.ts';
+import { keys } from './0014-keys.ts';
+import { indexes } from './0015-indexes.ts';
+import type { Migration } from './migration.ts';
 
 /** In order; a landed one is never edited. */
-export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = [
+export const MIGRATIONS: readonly Migration[] = [
   { id: 1, name: 'spine', sql: spine },
   { id: 2, name: 'effects', sql: effects },
   { id: 3, name: 'summaries', sql: summaries },
@@ -27,4 +30,6 @@ export const MIGRATIONS: readonly { id: number; name: string; sql: string }[] = 
   { id: 11, name: 'actions', sql: actions },
   { id: 12, name: 'queue', sql: queue },
   { id: 13, name: 'branches', sql: branches },
+  { id: 14, name: 'keys', sql: keys },
+  { id: 15, name: 'indexes', indexes },
 ];
