@@ -1,13 +1,27 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
+import { addDoctor } from './commands/doctor.ts';
+import { confirm } from './commands/doctor/confirm.ts';
+import { addKeysRotate } from './commands/keys-rotate.ts';
 import { addSandboxCheck, NOTHING_CHECKED } from './commands/sandbox-check.ts';
-import { readSandbox } from './config.ts';
+import { composeDoctor } from './compose-doctor.ts';
+import { loadConfig, readSandbox } from './config.ts';
+import { rotateMasterKeys } from './rotate-master-keys.ts';
 import { checkSandbox } from './sandbox/check.ts';
 import { openSandbox } from './sandbox/open.ts';
+import { jsonLogger } from './telemetry/logger.ts';
+
+const print = (line: string) => void process.stdout.write(`${line}\n`);
 
 const turnkeeper = new Command('turnkeeper')
   .description('A durable workflow orchestrator for LLM conversations.')
   .exitOverride();
+
+addDoctor(turnkeeper, {
+  ...composeDoctor(jsonLogger()),
+  confirm,
+  print,
+});
 
 const sandbox = turnkeeper.command('sandbox').description('where run_code runs');
 addSandboxCheck(sandbox, {
@@ -17,7 +31,13 @@ addSandboxCheck(sandbox, {
     return openSandbox(kind === undefined ? settings : { ...settings, kind });
   },
   check: checkSandbox,
-  print: (line) => void process.stdout.write(`${line}\n`),
+  print,
+});
+
+const keys = turnkeeper.command('keys').description('what protects histories');
+addKeysRotate(keys, {
+  rotate: (onBatch) => rotateMasterKeys(loadConfig(), onBatch),
+  print,
 });
 
 try {

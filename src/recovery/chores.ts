@@ -1,5 +1,5 @@
 import type { Logger } from '../contracts/logger.ts';
-import { describeError } from './recovery.ts';
+import { describeError } from '../contracts/thrown.ts';
 import { repeatUntil } from './repeat.ts';
 
 /** What a worker sees to beside turns, again and again. */

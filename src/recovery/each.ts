@@ -23,3 +23,20 @@ export async function each<T>(
   const done = outcomes.filter(Boolean).length;
   return { done, failed: outcomes.length - done };
 }
+
+/** The same; answers for how many the work did something. */
+export async function countDone<T>(
+  items: T[],
+  work: (item: T) => Promise<boolean>,
+  report: (item: T, error: unknown) => void,
+): Promise<number> {
+  let count = 0;
+  await each(
+    items,
+    async (item) => {
+      if (await work(item)) count += 1;
+    },
+    report,
+  );
+  return count;
+}

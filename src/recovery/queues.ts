@@ -1,6 +1,6 @@
 import type { CancellingTurn, TurnRef } from '../contracts/store.ts';
 import type { Chore } from './chores.ts';
-import { each } from './each.ts';
+import { countDone } from './each.ts';
 import { heal } from './heal.ts';
 import { insistOnEnd } from './interrupt.ts';
 import { sealAndHandOver, turnFields, type Recovery } from './recovery.ts';
@@ -35,20 +35,14 @@ export function queueChore(parts: Recovery): Chore {
 }
 
 /** How many the work did something for. */
-async function countOf<T extends TurnRef>(
+function countOf<T extends TurnRef>(
   { logger }: Recovery,
   turns: T[],
   work: (turn: T) => Promise<boolean>,
 ): Promise<number> {
-  let count = 0;
-  await each(
-    turns,
-    async (turn) => {
-      if (await work(turn)) count += 1;
-    },
-    (turn, error) => logger.warn('queue not kept moving', turnFields(turn, error)),
+  return countDone(turns, work, (turn, error) =>
+    logger.warn('queue not kept moving', turnFields(turn, error)),
   );
-  return count;
 }
 
 async function expireQueued(parts: Recovery, { tenant, turnId }: TurnRef): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Logger } from '../contracts/logger.ts';
 import type { TurnStarter } from '../contracts/starter.ts';
 import type { Sealed, Store } from '../contracts/store.ts';
+import { describeError } from '../contracts/thrown.ts';
 import type { Ending, TurnInput } from '../contracts/turn.ts';
 
 /** What recovery works with. */
@@ -124,8 +125,4 @@ export async function terminateOrLeave(
 /** Log fields that name a turn and what went wrong with it. */
 export function turnFields(turn: { tenant: string; turnId: string }, error: unknown) {
   return { tenant: turn.tenant, turnId: turn.turnId, error: describeError(error) };
-}
-
-export function describeError(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,15 +1,9 @@
 import { StoreUnavailable } from '../contracts/store.ts';
+import { describeError } from '../contracts/thrown.ts';
 import { doChore, type Chore } from './chores.ts';
 import { healCompensation } from './compensation.ts';
 import { each, type Tally } from './each.ts';
-import {
-  describeError,
-  expire,
-  OVERDUE_GRACE_MS,
-  startAccepted,
-  turnFields,
-  type Recovery,
-} from './recovery.ts';
+import { expire, OVERDUE_GRACE_MS, startAccepted, turnFields, type Recovery } from './recovery.ts';
 import { repeatUntil, waitAtMost } from './repeat.ts';
 
 /** How long whoever accepted a turn or stored a document has to start its workflow, milliseconds. */

@@ -1,32 +1,16 @@
-import { execFile } from 'node:child_process';
-import { createRequire } from 'node:module';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { turnkeeper as run } from '../support/command-line.ts';
 import { useSandbox } from '../support/sandboxes.ts';
 
-const TSX = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-const CLI = fileURLToPath(new URL('../../src/cli.ts', import.meta.url));
-
 interface Ended {
-  code: number | string | null | undefined;
+  code: unknown;
   lines: string[];
   stderr: string;
 }
 
-/** The command line as a user starts it, with nothing set but the sandbox. */
-function turnkeeper(args: string[], env: Record<string, string> = {}): Promise<Ended> {
-  const settings = { PATH: process.env['PATH'], DATABASE_URL: undefined, ...env };
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      ['--import', TSX, CLI, ...args],
-      { env: settings, timeout: 170_000 },
-      (error, stdout, stderr) => {
-        const code = error === null ? 0 : error.code;
-        resolve({ code, lines: stdout.trim().split('\n'), stderr });
-      },
-    );
-  });
+async function turnkeeper(args: string[], env: Record<string, string> = {}): Promise<Ended> {
+  const { stdout, ...ended } = await run(args, env);
+  return { ...ended, lines: stdout.trim().split('\n') };
 }
 
 describe('turnkeeper sandbox check', () => {
