@@ -1,7 +1,7 @@
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/index.ts';
 import type { ActivityDependencies } from './activities/dependencies.ts';
-import { composeWorker, type WorkerComposition } from './compose.ts';
+import { composeWorker, type WorkerComposition, type WorkerParts } from './compose.ts';
 import type { Config } from './config.ts';
 import { TurnkeeperError } from './contracts/errors.ts';
 import { waitAtMost } from './recovery/repeat.ts';
@@ -9,6 +9,7 @@ import { startSweep } from './recovery/sweep.ts';
 import { logRuntime } from './telemetry/runtime-logger.ts';
 import { startMetricsServer, type MetricsServer } from './telemetry/metrics-server.ts';
 import { countSweep, type Metrics } from './telemetry/metrics.ts';
+import { deploymentOptions, warnUnlessRouted } from './worker-deployment.ts';
 import { workflowCode } from './workflow-code.ts';
 
 /** Activities hand over or finish before this; only code that blocks the process is cut off by it. */
@@ -42,7 +43,11 @@ export async function openWorker(
     await waitAtMost(CLOSE_PATIENCE_MS, parts.close());
     await connection.close();
   };
-  const worker = await closingOnFailure({ close }, () => createWorker(config, connection, ports));
+  const worker = await closingOnFailure({ close }, () => createWorker(config, connection, parts));
+  const { versioning, temporal } = config;
+  if (versioning) {
+    await warnUnlessRouted(connection, temporal.namespace, versioning, composition.logger);
+  }
   const metricsServer = await closingOnFailure({ close }, () =>
     serveMetrics(config, metrics, worker),
   );
@@ -100,9 +105,9 @@ async function connectNative({ temporal }: Config): Promise<NativeConnection> {
 }
 
 function createWorker(
-  { temporal, taskQueue, worker }: Config,
+  { temporal, taskQueue, worker, versioning }: Config,
   connection: NativeConnection,
-  ports: ActivityDependencies,
+  { ports, encryption }: WorkerParts,
 ): Promise<Worker> {
   return Worker.create({
     connection,
@@ -110,6 +115,8 @@ function createWorker(
     taskQueue,
     ...workflowCode(),
     activities: createActivities(ports),
+    dataConverter: encryption.dataConverter,
+    ...deploymentOptions(versioning),
     maxConcurrentActivityTaskExecutions: worker.maxConcurrentActivities,
     // Cancellation arrives with the answer to a heartbeat: throttled to 0.8 of the timeout it comes too late.
     maxHeartbeatThrottleInterval: '500ms',
