@@ -8,6 +8,7 @@ import {
   turnOf,
   undoingsOf,
 } from '../support/compensating.ts';
+import { sampledIt } from '../support/sample.ts';
 import { expectNextTurn, heldAnswer, resultOf, SOON, untilShown } from '../support/talk.ts';
 import { useWorkers } from '../support/use-workers.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -48,6 +49,8 @@ describe('a turn that fails because its workflow is lost', { timeout: 120_000 },
 });
 
 describe('a database that is away for ten seconds', { timeout: 120_000 }, () => {
+  const it = sampledIt(3, 1);
+
   it('does not have an effect undone twice that was just undone', async () => {
     const worker = await workers.next();
     const undone = worker.hangAt('compensate pay: during');

@@ -2,19 +2,22 @@ import { describe, expect, it } from 'vitest';
 import { startChild } from '../../src/dev/child.ts';
 import { runnable } from '../support/compile.ts';
 import { compensationOf, REFUSAL, turnOf, undoingsOf } from '../support/compensating.ts';
+import { chosenRows } from '../support/sample.ts';
 import { answer, createsOf, effectsOf, resultOf } from '../support/talk.ts';
 import { useWorld } from '../support/turns.ts';
 
 const world = useWorld();
 const KEY = 'only-once';
+const SAMPLED_ROWS = 1;
+const WAYS = (['retry', 'regenerate', 'edit'] as const).map((point) => ({ point }));
 
 describe(
   'a caller killed between the commit and the start of a turn that is',
   { timeout: 180_000 },
   () => {
-    it.each(['retry', 'regenerate', 'edit'] as const)(
-      'made by %s has not lost it',
-      async (what) => {
+    it.each(chosenRows(WAYS, SAMPLED_ROWS))(
+      'made by $point has not lost it',
+      async ({ point: what }) => {
         const { current } = world;
         const { turns } = current.turnkeeper;
         const ends = what === 'retry' ? REFUSAL : answer('Reserved.');

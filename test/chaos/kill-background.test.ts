@@ -8,7 +8,7 @@ import { useWorld } from '../support/use-world.ts';
 
 const LOST = 'Beavers build dams of mud, it was said, and then nobody remembered.';
 const ANSWER = 'Beavers build dams and lodges out of branches.';
-const EXTRA_ROWS = 0;
+const SAMPLED_ROWS = 4;
 
 const BACKGROUND = { assistant: { generation: 'background' } } satisfies Partial<KillRow>;
 
@@ -148,5 +148,5 @@ const world = useWorld();
 
 describe('a turn in the background whose worker dies', { timeout: 180_000 }, () => {
   const kill = killer(world);
-  for (const row of chosenRows(ROWS, EXTRA_ROWS)) it(row.name, () => kill(row));
+  for (const row of chosenRows(ROWS, SAMPLED_ROWS)) it(row.name, () => kill(row));
 });

@@ -27,6 +27,7 @@ interface CompensationRow {
   attempts: number[];
 }
 
+const SAMPLED_ROWS = 4;
 const PAY = 'undo pay';
 const RESERVE = 'undo reserve';
 
@@ -187,5 +188,5 @@ describe('a compensation whose worker dies', { timeout: 180_000 }, () => {
     return begun;
   }
 
-  for (const row of chosenRows(ROWS, 0)) it(row.name, () => kill(row));
+  for (const row of chosenRows(ROWS, SAMPLED_ROWS)) it(row.name, () => kill(row));
 });

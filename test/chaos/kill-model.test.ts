@@ -7,7 +7,7 @@ import type { World } from '../support/world.ts';
 
 const LOST = 'Beavers build dams of mud, it was said, and then the line went dead.';
 const ANSWER = 'Beavers build dams and lodges out of branches.';
-const EXTRA_ROWS = 0;
+const SAMPLED_ROWS = 4;
 
 /** The worker dies with the only copy of what the model said: another call is made. */
 const AGAIN = {
@@ -137,5 +137,5 @@ async function addDocument({ turnkeeper, startWorker }: World): Promise<void> {
 
 describe('a turn whose worker dies in a model call or at its end', { timeout: 180_000 }, () => {
   const kill = killer(world);
-  for (const row of chosenRows(ROWS, EXTRA_ROWS)) it(row.name, () => kill(row));
+  for (const row of chosenRows(ROWS, SAMPLED_ROWS)) it(row.name, () => kill(row));
 });

@@ -4,6 +4,7 @@ import type { JsonObject } from '../../src/contracts/json.ts';
 import type { ConversationSummary } from '../../src/contracts/store.ts';
 import type { ScriptStep } from '../../src/dev/offline-model/script.ts';
 import type { Point } from '../support/points.ts';
+import { chosenRows } from '../support/sample.ts';
 import {
   createsOf,
   expectNextTurn,
@@ -16,6 +17,7 @@ import {
 import { useWorkers } from '../support/use-workers.ts';
 import { useCutOffWorld } from '../support/use-cut-off-world.ts';
 
+const SAMPLED_ROWS = 1;
 const OUTAGE_MS = 8_000;
 const TIMEOUT_MS = 120_000;
 const TEXT = 'They spoke of beavers.';
@@ -64,17 +66,25 @@ async function expectSummarized(talk: Talk, requests: number): Promise<void> {
 }
 
 describe('a worker that is killed while it summarizes', { timeout: TIMEOUT_MS }, () => {
-  const KILLS: [when: string, point: Point, script: ScriptStep[]][] = [
-    ['before it has asked the model: another worker does', 'summarize: before', [summary]],
-    [
-      'before the summary was stored: the model is asked again',
-      'summarize: after the call',
-      [{ ...summary, text: 'Lost.' }, summary],
-    ],
-    ['right after it was stored: the model is not asked again', 'summarize: stored', [summary]],
+  const KILLS: { name: string; point: Point; script: ScriptStep[] }[] = [
+    {
+      name: 'before it has asked the model: another worker does',
+      point: 'summarize: before',
+      script: [summary],
+    },
+    {
+      name: 'before the summary was stored: the model is asked again',
+      point: 'summarize: after the call',
+      script: [{ ...summary, text: 'Lost.' }, summary],
+    },
+    {
+      name: 'right after it was stored: the model is not asked again',
+      point: 'summarize: stored',
+      script: [summary],
+    },
   ];
 
-  it.each(KILLS)('%s', async (_, point, script) => {
+  it.each(chosenRows(KILLS, SAMPLED_ROWS))('$name', async ({ point, script }) => {
     const victim = await workers.next();
     const reached = victim.hangAt(point);
     const talk = await outgrow(script);

@@ -7,8 +7,9 @@ import { runLoad, type Plan, type Policy } from './load/run.ts';
 
 const FULL = process.env['FULL'] === '1';
 const SIZE = FULL
-  ? { clients: 50, turns: 2_000, conversations: 20, killEvery: 25 }
-  : { clients: 10, turns: 60, conversations: 4, killEvery: 20 };
+  ? { clients: 50, turns: 2_000, conversations: 20, killEveryMs: 3_000 }
+  : { clients: 10, turns: 60, conversations: 4, killEveryMs: 4_000 };
+const WORKERS = FULL ? 4 : 2;
 const SEED = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 const LIMIT_MS = FULL ? 3_600_000 : 300_000;
 
@@ -16,7 +17,8 @@ const world = useWorld();
 const workers: TestWorker[] = [];
 beforeAll(async () => {
   if (!hasPart('temporal') || !hasPart('postgres')) return;
-  workers.push(...(await Promise.all([world().startWorker(), world().startWorker()])));
+  const starting = Array.from({ length: WORKERS }, () => world().startWorker());
+  workers.push(...(await Promise.all(starting)));
 });
 
 describe('many clients and few conversations, while workers are killed', () => {

@@ -3,6 +3,7 @@ import type { Turn } from '../../src/contracts/store.ts';
 import type { ScriptStep } from '../../src/dev/offline-model/script.ts';
 import { applyRewinds, countOf, readEvents, shownTexts } from '../support/reading.ts';
 import type { Refusal } from '../support/refusals.ts';
+import { sampledIt } from '../support/sample.ts';
 import {
   answer,
   callOf,
@@ -111,6 +112,8 @@ async function untilResumed(): Promise<void> {
 }
 
 describe('an attempt that was given up and comes back', { timeout: 180_000 }, () => {
+  const it = sampledIt(5, 3);
+
   it('leaves a response alone that another attempt has gone on with in the background', async () => {
     const talk = await newTalk(world(), { generation: 'background' });
     await world().offline.script([heldAnswer(ANSWER)]);
@@ -236,6 +239,8 @@ describe('a worker that Temporal did not hear of for ten seconds', { timeout: 18
 });
 
 describe('a worker that comes back after its turn was sealed', { timeout: 180_000 }, () => {
+  const it = sampledIt(3, 2);
+
   it('adds nothing to a turn whose workflow was lost', async () => {
     const talk = await newTalk(world());
     await world().offline.script([answer(STALE)]);

@@ -16,8 +16,8 @@ export interface Plan {
   clients: number;
   turns: number;
   conversations: number;
-  /** A worker is killed each time that so many turns have ended. */
-  killEvery: number;
+  /** Unless all workers but one are still starting. */
+  killEveryMs: number;
   seed: number;
 }
 
@@ -40,7 +40,6 @@ export interface Outcome {
 }
 
 const CONNECTIONS = 10;
-const LOOK_EVERY_MS = 50;
 /** Clients that come all at once interrupt each other before anything is said. */
 const MAX_THOUGHT_MS = 500;
 const RESULT_TIMEOUT_MS = 300_000;
@@ -67,8 +66,7 @@ export async function runLoad(world: World, workers: TestWorker[], plan: Plan): 
     }
   };
   const asking = Promise.all(Array.from({ length: plan.clients }).map(client));
-  const progress = { ended: () => asked.length, over: isSettled(asking) };
-  const kills = await killWhile(world, workers, progress, plan.killEvery);
+  const kills = await killUntil(world, workers, isSettled(asking), plan.killEveryMs);
   await asking;
   return { talks, asked, kills, seconds: (performance.now() - startedAt) / 1_000 };
 }
@@ -103,21 +101,24 @@ export function secretOf(n: number): string {
   return `secret-${n}.`;
 }
 
-/** Answers how many workers were killed meanwhile. */
-async function killWhile(
+/** Answers how many workers were killed meanwhile. One at least is left alive. */
+async function killUntil(
   world: World,
   workers: TestWorker[],
-  { ended, over }: { ended(): number; over(): boolean },
-  every: number,
+  over: () => boolean,
+  everyMs: number,
 ): Promise<number> {
+  const starting: Promise<unknown>[] = [];
   let kills = 0;
-  while (!over()) {
-    await delay(LOOK_EVERY_MS);
-    if (ended() < (kills + 1) * every) continue;
-    kills += 1;
+  for (;;) {
+    await delay(everyMs);
+    if (over()) break;
+    if (workers.length < 2) continue;
     workers.shift()?.kill('SIGKILL');
-    workers.push(await world.startWorker());
+    kills += 1;
+    starting.push(world.startWorker().then((worker) => workers.push(worker)));
   }
+  await Promise.all(starting);
   return kills;
 }
 

@@ -24,7 +24,7 @@ export interface Plan {
 /** Those of two tool rounds, and 200 deltas in 2 s: what comes within 50 ms is one event. */
 export const EVENTS = 75;
 const TURNS_PER_FAULT = 5;
-const SAMPLE = { kill: 20, pause: 4, cut: 3 };
+const SAMPLE = { kill: 20, pause: 2, cut: 2 };
 /** A kill at every event. */
 const FULL = { kill: EVENTS, pause: 12, cut: 16 };
 

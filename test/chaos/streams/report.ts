@@ -1,9 +1,11 @@
 import { cpus } from 'node:os';
 import type { Create } from './creates.ts';
 import { EVENTS } from './faults.ts';
-import { sumOf, type Outcome, type Struck, type Summary } from './run.ts';
+import { PAUSE_MS } from '../support/parts.ts';
+import { sumOf } from '../support/sum.ts';
+import type { Outcome, Struck, Summary } from './run.ts';
 import { CREATES_PER_TURN } from './script.ts';
-import { MODEL_AWAY_MS, MODEL_IDLE_MS, PAUSE_MS } from './stage.ts';
+import { MODEL_AWAY_MS, MODEL_IDLE_MS } from './stage.ts';
 import { orphansOf, tallyOf } from './verdict.ts';
 
 const GENERATIONS = ['background', 'foreground'];

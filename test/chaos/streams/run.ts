@@ -4,7 +4,9 @@ import type { Fault, Plan } from './faults.ts';
 import { scriptOf } from './script.ts';
 import type { ReadEvent } from './reader.ts';
 import type { Stage } from './stage.ts';
-import { ask, runTurn, type Generation, type Point, type Service } from './turn.ts';
+import { ask } from '../support/ask.ts';
+import { sumOf } from '../support/sum.ts';
+import { runTurn, type Generation, type Point, type Service } from './turn.ts';
 import { orphansOf, problemsOf, tallyOf } from './verdict.ts';
 
 /** What one fault did to the turns that were under way. */
@@ -128,8 +130,4 @@ export function broken({ struck, creates: all }: Outcome, summary: Summary): str
   for (const { fault, points } of struck)
     problems.push(...points.flatMap((point) => problemsOf(point, tallyOf(point, all), fault)));
   return problems;
-}
-
-export function sumOf<T>(values: T[], amount: (value: T) => number): number {
-  return values.reduce((total, value) => total + amount(value), 0);
 }

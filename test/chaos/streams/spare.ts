@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Running } from './parts.ts';
+import type { Running } from '../support/parts.ts';
 
 /** Processes of which the next one always runs already. */
 export interface Spares {

@@ -1,17 +1,13 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SEARCH_ATTRIBUTES } from '../../../src/client/search-attributes.ts';
-import { readCacheDir } from '../../../src/config.ts';
 import { startChild } from '../../../src/dev/child.ts';
 import type { ScriptStep } from '../../../src/dev/offline-model/script.ts';
-import { startPostgresServer } from '../../../src/dev/postgres-server.ts';
-import { findTemporalCli } from '../../../src/dev/temporal-cli.ts';
-import { startTemporalServer } from '../../../src/dev/temporal-server.ts';
+import { buildStage, type Building } from '../support/build-stage.ts';
+import { PAUSE_MS, startPart, startServer, type Part, type Running } from '../support/parts.ts';
+import { runDatabase, runGateway, runWorker, startTemporal } from '../support/processes.ts';
 import { runnable } from '../../support/compile.ts';
 import { readCreates, type Create } from './creates.ts';
 import type { Fault, Target } from './faults.ts';
-import { startPart, startServer, type Part, type Running } from './parts.ts';
 import { withSpare } from './spare.ts';
 
 /** Gateway, two workers, model and database, each a process of its own that can be taken away. */
@@ -27,38 +23,18 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-/** Longer than a worker's heartbeats and connecting to the database (5 s), idle transactions (10 s) and silence below. */
-export const PAUSE_MS = 12_000;
-/** A paused model is one silence, not two in a row: after these a background response would rightly be given up. */
+/** Shorter than a pause. One of these is one silence, not two in a row, after which a background response is given up. */
 export const MODEL_IDLE_MS = 7_000;
 /** Less than the four calls of a step last, after which its turn fails. */
 export const MODEL_AWAY_MS = 1_000;
 
-export async function openStage(): Promise<Stage> {
-  const closings: (() => Promise<unknown>)[] = [];
-  const close = async () => {
-    for (const closing of closings.reverse()) await closing();
-  };
-  try {
-    return await assemble(closings, close);
-  } catch (error) {
-    await close();
-    throw error;
-  }
+const WORKER = new URL('./worker-main.ts', import.meta.url);
+
+export function openStage(): Promise<Stage> {
+  return buildStage(assemble);
 }
 
-async function assemble(
-  closings: (() => Promise<unknown>)[],
-  close: () => Promise<void>,
-): Promise<Stage> {
-  const keep = <T extends { stop(): Promise<unknown> }>(part: T): T => {
-    closings.push(() => part.stop());
-    return part;
-  };
-  const folder = await mkdtemp(join(tmpdir(), 'turnkeeper-chaos-'));
-  // PostgreSQL runs as another user.
-  await chmod(folder, 0o711);
-  closings.push(() => rm(folder, { recursive: true, force: true }));
+async function assemble({ folder, keep }: Building): Promise<Omit<Stage, 'close'>> {
   const temporal = keep(await startTemporal());
   const database = keep(await startServer(() => runDatabase(join(folder, 'postgres'))));
   const files = { script: join(folder, 'script.json'), creates: join(folder, 'creates.jsonl') };
@@ -78,8 +54,8 @@ async function assemble(
     TURNKEEPER_SANDBOX: 'none',
     TURNKEEPER_SWEEP_INTERVAL_MS: '1000',
   };
-  const workers = [keep(await startPart(() => runWorker(env)))];
-  workers.push(keep(await startPart(() => runWorker(env))));
+  const workers = [keep(await startPart(() => runWorker(WORKER, env)))];
+  workers.push(keep(await startPart(() => runWorker(WORKER, env))));
   const gateway = keep(await startServer(() => runGateway(env)));
   let victims = 0;
   const partOf = (target: Target): Part => {
@@ -99,7 +75,6 @@ async function assemble(
       await models.ready();
     },
     creates: () => readCreates(files.creates),
-    close,
   };
 }
 
@@ -107,40 +82,9 @@ function writeScript(file: string, steps: ScriptStep[]): Promise<void> {
   return writeFile(file, JSON.stringify({ steps }));
 }
 
-async function startTemporal() {
-  const cliPath = await findTemporalCli({
-    explicitPath: null,
-    cacheDir: readCacheDir(),
-    onProgress: (message) => console.error(message),
-  });
-  const names = Object.values(SEARCH_ATTRIBUTES).map(({ name }) => [name, 'Keyword'] as const);
-  return startTemporalServer({ cliPath, ui: false, searchAttributes: Object.fromEntries(names) });
-}
-
-async function runDatabase(dataDir: string): Promise<Running> {
-  const { url, pid, stop } = await startPostgresServer({ dataDir });
-  return { pid, address: new URL(url).host, stop };
-}
-
 async function runModel(args: string[]): Promise<Running> {
   const script = runnable(new URL('./model-main.ts', import.meta.url));
   const child = await startChild({ name: 'The model', script, args });
-  const address = new URL(String(child.ready['listening'])).host;
-  return { pid: child.pid, address, stop: () => child.stop() };
-}
-
-async function runWorker(env: Record<string, string>): Promise<Running> {
-  const script = runnable(new URL('./worker-main.ts', import.meta.url));
-  const child = await startChild({ name: 'The worker', script, env });
-  return { pid: child.pid, address: null, stop: () => child.stop() };
-}
-
-async function runGateway(env: Record<string, string>): Promise<Running> {
-  const child = await startChild({
-    name: 'The gateway',
-    script: runnable(new URL('../../../src/server.ts', import.meta.url)),
-    env: { ...env, PORT: '0' },
-  });
   const address = new URL(String(child.ready['listening'])).host;
   return { pid: child.pid, address, stop: () => child.stop() };
 }

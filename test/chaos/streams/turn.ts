@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ModelCall, TurnEvent } from '../../../src/contracts/store.ts';
 import { countOf, shownTexts } from '../../support/reading.ts';
+import { ask } from '../support/ask.ts';
 import { readTurn, type ReadEvent, type Reading } from './reader.ts';
 import { answerOf, questionOf } from './script.ts';
 
@@ -24,7 +24,6 @@ export interface Point {
 const TURN_LIMIT_MS = 120_000;
 /** For asking what has become of a turn, also of one that has not ended. */
 const QUESTIONS_LIMIT_MS = 30_000;
-const RETRY_MS = 200;
 
 export interface Service {
   url: string;
@@ -60,29 +59,3 @@ export async function runTurn(
     rewinds: countOf(events, 'turn.rewind'),
   };
 }
-
-/** The same key in each try: what was accepted is not accepted twice. */
-export async function ask(
-  url: string,
-  key: string,
-  signal: AbortSignal,
-  body?: object,
-): Promise<Record<string, unknown>> {
-  const init = body && {
-    method: 'POST',
-    body: JSON.stringify(body),
-    headers: { 'content-type': 'application/json', 'idempotency-key': key },
-  };
-  for (;;) {
-    try {
-      const answer = await fetch(url, { signal, ...init });
-      if (answer.ok) return (await answer.json()) as Record<string, unknown>;
-      if (answer.status < 500) throw new Refused(`${url}: ${await answer.text()}`);
-    } catch (error) {
-      if (error instanceof Refused || signal.aborted) throw error;
-    }
-    await delay(RETRY_MS);
-  }
-}
-
-class Refused extends Error {}

@@ -27,6 +27,8 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** Longer than a worker's heartbeats and connecting to the database (5 s), and than idle transactions (10 s). */
+export const PAUSE_MS = 12_000;
 const RESTART_MS = 100;
 const RESTARTS = 50;
 
