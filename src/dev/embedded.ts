@@ -10,6 +10,9 @@ import type { OnLost } from './services/watched.ts';
 import { createWorkers, type Workers } from './services/workers.ts';
 
 const RESTART_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 60_000;
+/** A worker that ran for so long was well. */
+const WELL_MS = 60_000;
 
 export interface EmbeddedOptions {
   /** Services that are there already. */
@@ -48,22 +51,37 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<Embedded>
   return { env, webUi: temporal.uiUrl };
 }
 
-/** Resolves once the first one is there. */
-async function keepWorker(workers: Workers, options: EmbeddedOptions): Promise<void> {
+/** Resolves once the first one is there; `pauseMs` is how long the next one is waited with. */
+async function keepWorker(
+  workers: Workers,
+  options: EmbeddedOptions,
+  pauseMs = RESTART_PAUSE_MS,
+): Promise<void> {
   const worker = await options.board.during(
     'worker',
     () => workers.start(),
     ({ pid }) => `process ${pid}`,
   );
-  void worker.failed.then((error) => replace(workers, error, options));
+  const since = performance.now();
+  void worker.failed.then((error) => {
+    const well = performance.now() - since > WELL_MS;
+    return replace(workers, error, options, well ? RESTART_PAUSE_MS : pauseMs);
+  });
 }
 
-async function replace(workers: Workers, error: Error, options: EmbeddedOptions): Promise<void> {
+/** Each one that does not last is waited for twice as long as the one before. */
+async function replace(
+  workers: Workers,
+  error: Error,
+  options: EmbeddedOptions,
+  pauseMs: number,
+): Promise<void> {
   const { logger, signal } = options;
   if (signal.aborted) return;
-  logger.error('the worker ended, another one is started', { error: error.message });
-  await delay(RESTART_PAUSE_MS);
-  await keepWorker(workers, options).catch((next: unknown) =>
-    replace(workers, next as Error, options),
+  logger.error('the worker ended, another one is started', { error: error.message, pauseMs });
+  await delay(pauseMs);
+  const next = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
+  await keepWorker(workers, options, next).catch((failure: unknown) =>
+    replace(workers, failure as Error, options, next),
   );
 }

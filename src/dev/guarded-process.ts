@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import type { Environment } from '../config/readers.ts';
 import { TurnkeeperError } from '../contracts/errors.ts';
+import { describeError } from '../contracts/thrown.ts';
 
 const STOP_TIMEOUT_MS = 10_000;
 const OUTPUT_KEPT = 8_000;
@@ -24,6 +25,8 @@ export interface ProcessOptions {
 export interface Exit {
   code: number | null;
   signal: NodeJS.Signals | null;
+  /** Why, where it said so or was ended for it. */
+  reason?: string;
 }
 
 export interface GuardedProcess {
@@ -91,7 +94,7 @@ async function awaitPid(child: ChildProcess, name: string): Promise<number> {
   try {
     await once(child, 'spawn');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeError(error);
     throw new TurnkeeperError('service_failed', `${name} could not be started: ${reason}.`);
   }
   if (child.pid === undefined)

@@ -13,6 +13,7 @@ import { isTurnkeeperError } from '../../src/contracts/errors.ts';
 import { simpleQuery, startup } from '../../src/dev/pglite/backend.ts';
 import { shareSession } from '../../src/dev/pglite/session.ts';
 import type { Session, SessionClient, Unit } from '../../src/dev/pglite/session.ts';
+import { openPglite } from '../../src/dev/pglite/open.ts';
 import { startPglite } from '../../src/dev/pglite/start.ts';
 import type { RunningPglite } from '../../src/dev/pglite/start.ts';
 import { startTestPglite } from '../support/pglite.ts';
@@ -240,6 +241,40 @@ test('a client that idles in a transaction is thrown out, and what it sends late
   await expect.poll(() => other.received).toMatch(/rolled back[^]*rolled back/);
   await session.close();
   await db.close();
+});
+
+test('where PGlite itself breaks down, that request and all later ones fail', async () => {
+  const db = await openPglite(null);
+  const levels = 200_000;
+  const broken = (sql: string) =>
+    expect(
+      db.execProtocolRawStream(simpleQuery(sql), { onRawData: () => undefined }),
+    ).rejects.toThrow('PGlite broke down: RangeError');
+  await db.exec('SELECT 1');
+  await expect(db.exec('SELECT nothing')).rejects.toThrow('"nothing" does not exist');
+  await broken(`SELECT '${'['.repeat(levels)}${']'.repeat(levels)}'::json`);
+  await broken('SELECT 1');
+});
+
+test('a database that breaks down under a statement ends, says why, and confirms nothing', async () => {
+  const { url, exited } = await startTestPglite();
+  const client = new pg.Client(url);
+  client.on('error', () => undefined);
+  await client.connect();
+  const deep = '['.repeat(200_000) + ']'.repeat(200_000);
+  await expect(client.query('SELECT $1::jsonb IS NULL', [deep])).rejects.toThrow('Connection');
+  expect((await exited).reason).toContain('PGlite broke down');
+});
+
+test('a database that does not answer any more is killed', async () => {
+  const patience = { everyMs: 10, answerMs: 500, misses: 2 };
+  const { pid, exited } = await startPglite({ dataDir: null, patience });
+  process.kill(pid, 'SIGSTOP');
+  expect(await exited).toEqual({
+    code: null,
+    signal: 'SIGKILL',
+    reason: 'it did not answer any more and was killed',
+  });
 });
 
 function query(sql: string): Unit {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { TurnkeeperError } from '../../contracts/errors.ts';
+import { describeError } from '../../contracts/thrown.ts';
 
 export interface DemoOptions {
   /** Absolute path; null for the documents that come with the examples. */
@@ -74,7 +75,7 @@ function parseFlags(args: string[]) {
     }
     return values;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeError(error);
     // What follows is advice on quoting that does not help here.
     const [mistake = reason] = reason.split(/\. |\.?\n/);
     const list = '`npm run demo -- --help` lists the flags.';

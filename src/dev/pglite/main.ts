@@ -5,13 +5,14 @@
  *
  * Prints one JSON line: `{"listening": url}`, or `{"error": {"code", "message"}}` and exits with 1.
  */
-import { PGlite } from '@electric-sql/pglite';
-import { vector } from '@electric-sql/pglite-pgvector';
+import type { PGlite } from '@electric-sql/pglite';
 import { access, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isTurnkeeperError, TurnkeeperError } from '../../contracts/errors.ts';
+import { describeError } from '../../contracts/thrown.ts';
 import { lockDataDir } from './lock.ts';
+import { openPglite } from './open.ts';
 import { servePglite } from './server.ts';
 
 interface Arguments {
@@ -53,7 +54,7 @@ async function openDatabase(dir: string): Promise<PGlite> {
     () => false,
   );
   if (!complete) await rm(data, { recursive: true, force: true });
-  const db = await PGlite.create(data, { extensions: { vector } });
+  const db = await openPglite(data);
   if (!complete) await writeFile(created, '');
   return db;
 }
@@ -61,10 +62,7 @@ async function openDatabase(dir: string): Promise<PGlite> {
 async function serve({ dataDir, port, exitWithParent }: Arguments): Promise<void> {
   if (dataDir !== null) await mkdir(dataDir, { recursive: true });
   const unlock = dataDir === null ? null : await lockDataDir(dataDir);
-  const db =
-    dataDir === null
-      ? await PGlite.create({ extensions: { vector } })
-      : await openDatabase(dataDir);
+  const db = await (dataDir === null ? openPglite(null) : openDatabase(dataDir));
   const server = await servePglite(db, { port, onBroken: fail });
   const stop = async (): Promise<void> => {
     await server.close();
@@ -94,7 +92,7 @@ function print(line: object): void {
 
 function fail(error: unknown): void {
   const code = isTurnkeeperError(error) ? error.code : 'service_failed';
-  const message = error instanceof Error ? error.message : String(error);
+  const message = describeError(error);
   process.stdout.write(`${JSON.stringify({ error: { code, message } })}\n`, () => process.exit(1));
 }
 

@@ -7,6 +7,7 @@ import { ERROR_CODES, TurnkeeperError } from '../../contracts/errors.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
 import { nodeArguments } from '../child.ts';
 import type { Exit } from '../guarded-process.ts';
+import { untilSilent, type Patience } from './liveness.ts';
 
 const MAIN = new URL(`./main${extname(import.meta.url)}`, import.meta.url);
 const STOP_TIMEOUT_MS = 10_000;
@@ -22,23 +23,39 @@ export interface RunningPglite {
   stop(): Promise<void>;
 }
 
+export interface PgliteOptions {
+  /** Null keeps everything in memory. */
+  dataDir: string | null;
+  patience?: Patience;
+}
+
 /**
- * Starts the embedded database in a process of its own, which ends when this one does. `dataDir` null keeps everything
- * in memory. Throws `data_dir_in_use`, or `service_failed` when the process ended before it was ready.
+ * Starts the embedded database in a process of its own, which ends when this one does, and is killed when it does not answer
+ * any more. Throws `data_dir_in_use`, or `service_failed` when the process ended before it was ready.
  */
-export async function startPglite(options: { dataDir: string | null }): Promise<RunningPglite> {
-  const where = options.dataDir === null ? ['--memory'] : ['--data-dir', options.dataDir];
+export async function startPglite({ dataDir, patience }: PgliteOptions): Promise<RunningPglite> {
+  const where = dataDir === null ? ['--memory'] : ['--data-dir', dataDir];
   const child = spawn(process.execPath, [...nodeArguments(MAIN), ...where, '--exit-with-parent'], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
+  const end: { reason?: string } = {};
+  const over = new AbortController();
   const exited = new Promise<Exit>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal }));
+    // Its last line may come after its end.
+    child.once('close', (code, signal) => resolve({ code, signal, ...end }));
   });
-  const url = await firstLine(child);
+  child.once('exit', () => over.abort());
+  const url = await firstLine(child, (message) => (end.reason = message));
+  const kill = () => {
+    end.reason = 'it did not answer any more and was killed';
+    child.kill('SIGKILL');
+  };
+  untilSilent(url, over.signal, patience).then(kill, () => undefined);
   return { url, pid: child.pid ?? 0, exited, stop: () => stop(child) };
 }
 
-function firstLine(child: ChildProcess): Promise<string> {
+/** Answers where it listens; `onFailed` is told what it says should it fail later. */
+function firstLine(child: ChildProcess, onFailed: (message: string) => void): Promise<string> {
   let stderr = '';
   child.stderr?.on('data', (data: Buffer) => {
     stderr = (stderr + data.toString()).slice(-STDERR_KEPT);
@@ -48,8 +65,9 @@ function firstLine(child: ChildProcess): Promise<string> {
     if (!output) throw new Error('The embedded database was spawned without a pipe.');
     createInterface({ input: output }).on('line', (line) => {
       const answer = JSON.parse(line) as Answer;
-      if (answer.listening === undefined) reject(toError(answer.error));
-      else resolve(answer.listening);
+      if (answer.listening !== undefined) return resolve(answer.listening);
+      if (answer.error) onFailed(answer.error.message);
+      reject(toError(answer.error));
     });
     child.once('error', (error) => reject(failed(error.message)));
     child.once('close', (code, signal) =>

@@ -1,5 +1,6 @@
 import { ERROR_CODES } from '../../contracts/errors.ts';
 import type { ErrorCode } from '../../contracts/errors.ts';
+import { describeError } from '../../contracts/thrown.ts';
 
 /** `one file`, `2 files`. */
 export function count(number: number, thing: string): string {
@@ -23,5 +24,5 @@ export function withoutAdvice(code: ErrorCode, message: string): string {
 }
 
 export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return describeError(error);
 }
