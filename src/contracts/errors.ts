@@ -13,7 +13,7 @@ export const ERROR_CODES = {
   action_not_found: 'Check the call id; `turns.actions` lists those of a turn.',
   actions_missing: 'Decide the calls in details.missing too, or submit with `partial: true`.',
   submission_conflict: 'Leave it at what was submitted first; `turns.actions` tells.',
-  turn_not_waiting: 'Look at the turn: it has gone on, or has ended.',
+  turn_not_waiting: 'Look at the turn: it takes submissions while it is in `requires_action`.',
   turn_not_retryable:
     'Start a new turn, or edit one: only the last turn of a conversation can be made again.',
   compensation_running: 'Wait until the compensation is closed, then try again.',
@@ -29,10 +29,14 @@ export const ERROR_CODES = {
   route_not_found: 'Check method and path; docs/http.md lists the routes.',
   origin_refused: 'Send it from a page of this server, or from a program that is no browser.',
   too_many_streams: 'Try again later, ask another server, or raise TURNKEEPER_MAX_STREAMS.',
+  key_gone: 'Nothing helps: the conversation was deleted, and its history with it.',
+  payload_unreadable:
+    'Find out who writes to this namespace of Temporal, and give all processes the same keys.',
   internal_error: 'Try again; the log of the server says what happened.',
   invalid_setting: 'Correct the setting that the message names; docs/configuration.md lists them.',
   missing_setting: 'Set what the message names; docs/configuration.md lists the settings.',
-  database_unreachable: 'Check DATABASE_URL and that PostgreSQL is running there.',
+  database_unreachable:
+    'Check that PostgreSQL runs where DATABASE_URL says; where npm start runs the database itself, start that again.',
   database_too_new:
     'Run a Turnkeeper release at least as new as the one that migrated this database.',
   index_unreachable: 'Check QDRANT_URL and QDRANT_API_KEY, and that Qdrant is running there.',

@@ -74,6 +74,9 @@ export function isRunnable(tool: ToolDefinition): tool is RunnableTool {
   return tool.run !== undefined;
 }
 
+/** The name of the tool that is built in. */
+export const RUN_CODE = 'run_code';
+
 export const DEFAULT_TOOL_TIMEOUT_MS = 60_000;
 
 /** What a model is told of one call at most. */

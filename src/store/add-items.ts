@@ -28,7 +28,7 @@ async function add(
   const { activeTurn } = await lockConversation(tx, tenant, conversationId);
   if (activeTurn === null) {
     const appended = items.map((item) => ({ item, createdAt: null }));
-    await appendItems(tx, { conversationId, turnId: null }, appended);
+    await appendItems(tx, { conversationIds: [conversationId], turnId: null }, appended);
     return { kind: 'added' };
   }
   if (maxQueued === null) throw new Busy(activeTurn, { full: false });

@@ -8,7 +8,14 @@ import { Busy, lockConversation, unlessBusy } from './conversation-lock.ts';
 import { itemsAfresh, itemsThatHold, supersede } from './copies.ts';
 import type { Database, Queryable } from './database.ts';
 import { claimKey, resourceId } from './keys.ts';
-import { findTurnWithInput, noteOrigin, toTurn, turnNotFound, type TurnRow } from './turn-rows.ts';
+import {
+  carriedOver,
+  findTurnWithInput,
+  noteOrigin,
+  toTurn,
+  turnNotFound,
+  type TurnRow,
+} from './turn-rows.ts';
 import { askForCompensation } from './undo.ts';
 
 /** A turn that takes the place of the last one of its conversation: key, lock, turn and copied items, or nothing. */
@@ -23,7 +30,7 @@ async function accept(tx: Queryable, tenant: string, request: TryAgain): Promise
   if (!(await claimKey(tx, { tenant, scope, key, id: turnId }))) {
     return { kind: 'repeated', ...(await findTurnWithInput(tx, tenant, turnId)) };
   }
-  const { turn, cancelAfterMs, nowMs } = await lockFree(tx, tenant, request.turnId);
+  const { turn, nowMs } = await lockFree(tx, tenant, request.turnId);
   await requireLast(tx, turn, kind);
   const assistant = await findAssistant(tx, tenant, turn.assistantId, turn.assistantVersion);
   const fresh = turnInput(tenant, turnId, turn.conversationId, assistant, nowMs);
@@ -31,9 +38,9 @@ async function accept(tx: Queryable, tenant: string, request: TryAgain): Promise
   const items = await (kind === 'retry' ? itemsThatHold : itemsAfresh)(tx, turn.id);
   if (items.length === 0) throw notRetryable(turn, 'has nothing to begin with');
   const input = kind === 'retry' ? await withPassages(tx, turn.id, fresh) : fresh;
-  await insertTurn(tx, input, { items: [], ...(cancelAfterMs !== null && { cancelAfterMs }) });
+  await insertTurn(tx, input, { items: [], ...(await carriedOver(tx, turn.id)) });
   await supersede(tx, turn.id, turnId);
-  await appendItems(tx, { conversationId: turn.conversationId, turnId }, items);
+  await appendItems(tx, { conversationIds: [turn.conversationId], turnId }, items);
   if (!input.retrieve) await copyPassages(tx, turn.id, turnId);
   return { kind: 'accepted', turn: await noteOrigin(tx, turnId, { kind, turnId: turn.id }), input };
 }
@@ -43,32 +50,42 @@ async function lockFree(
   tx: Queryable,
   tenant: string,
   turnId: string,
-): Promise<{ turn: Turn; cancelAfterMs: number | null; nowMs: number }> {
+): Promise<{ turn: Turn; nowMs: number }> {
   const { turn: found } = await findTurnWithInput(tx, tenant, turnId);
   const { activeTurn, nowMs } = await lockConversation(tx, tenant, found.conversationId);
   if (activeTurn !== null) throw new Busy(activeTurn, { full: false });
-  const [row] = await tx.query<TurnRow & { cancel_after_ms: number | null }>(
+  const [row] = await tx.query<TurnRow>(
     'SELECT * FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE',
     [tenant, turnId],
   );
   if (!row) throw turnNotFound(turnId);
-  return { turn: toTurn(row), cancelAfterMs: row.cancel_after_ms, nowMs };
+  return { turn: toTurn(row), nowMs };
 }
 
 async function requireLast(tx: Queryable, turn: Turn, kind: TryAgain['kind']): Promise<void> {
   if (turn.state !== 'sealed') throw notRetryable(turn, 'has not ended');
   if (kind === 'retry' && turn.status === 'completed') throw notRetryable(turn, 'has completed');
-  const later = await tx.query(
-    `SELECT 1 FROM turnkeeper.turns later WHERE later.conversation_id = $1
-       AND later.number > (SELECT number FROM turnkeeper.turns WHERE id = $2)
-       AND EXISTS (SELECT 1 FROM turnkeeper.items i WHERE i.turn_id = later.id) LIMIT 1`,
-    [turn.conversationId, turn.id],
-  );
-  if (later.length > 0) throw notRetryable(turn, 'is not the last of its conversation');
+  if (await isFollowed(tx, turn)) throw notRetryable(turn, 'is not the last of its conversation');
   if (kind === 'retry' && turn.compensation === 'requested') {
     const message = `What turn ${turn.id} did is being undone.`;
     throw new TurnkeeperError('compensation_running', message, { turnId: turn.id });
   }
+}
+
+/** By a later turn that has items, or by items that were added without one. */
+async function isFollowed(tx: Queryable, { id, conversationId }: Turn): Promise<boolean> {
+  const later = await tx.query(
+    `SELECT 1 FROM turnkeeper.turns later WHERE later.conversation_id = $1
+       AND later.number > (SELECT number FROM turnkeeper.turns WHERE id = $2)
+       AND EXISTS (SELECT 1 FROM turnkeeper.items i WHERE i.turn_id = later.id)
+     UNION ALL
+     SELECT 1 FROM turnkeeper.items added
+     WHERE added.conversation_id = $1 AND added.turn_id IS NULL AND added.note_on IS NULL
+       AND added.position > (SELECT min(position) FROM turnkeeper.items WHERE turn_id = $2)
+     LIMIT 1`,
+    [conversationId, id],
+  );
+  return later.length > 0;
 }
 
 /** What a retry reused is an effect of the turn that it stood in for. */

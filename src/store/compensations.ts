@@ -1,5 +1,6 @@
 import { StepRefused } from '../contracts/store.ts';
 import type {
+  BeginCompensation,
   BegunStep,
   CompensationStore,
   EffectToUndo,
@@ -13,7 +14,7 @@ import { argumentsOf, noteEffects, readEffects, UNDOABLE } from './effects.ts';
 import { holdStep, requireSettled, takeStep } from './ledger.ts';
 import { settle } from './settle.ts';
 import { findTurn } from './turn-rows.ts';
-import { askForCompensation, lockConversationOf } from './undo.ts';
+import { askForCompensation, lockWithBranches } from './undo.ts';
 
 export function compensationStore(db: Database): CompensationStore {
   return {
@@ -65,14 +66,11 @@ function unsettledEffects(db: Queryable, turnId: string): Promise<EffectRef[]> {
 }
 
 /** A closed compensation has a step for each of its effects: nothing new can be begun in it. */
-async function begin(
-  tx: Queryable,
-  step: StepRef & { after: string[]; callId: string },
-): Promise<BegunStep> {
+async function begin(tx: Queryable, step: BeginCompensation): Promise<BegunStep> {
   await requireCompensation(tx, step, 'FOR SHARE');
   await requireSettled(tx, step);
   await insertSteps(tx, step.turnId, [step.callId]);
-  return takeStep(tx, step);
+  return takeStep(tx, step, step.maxAttempts);
 }
 
 async function insertSteps(tx: Queryable, turnId: string, callIds: string[]): Promise<void> {
@@ -135,10 +133,11 @@ async function settleCompensation(
 
 async function close(tx: Queryable, compensation: CompensateInput): Promise<void> {
   const { turnId } = compensation;
-  if ((await lockCompensation(tx, compensation)) === 'closed') return;
+  const { state, branches } = await lockCompensation(tx, compensation);
+  if (state === 'closed') return;
   const left = await unsettledEffects(tx, turnId);
   if (left.length > 0) throw rolledBack(`The store has unsettled effects of turn ${turnId}.`);
-  await markClosed(tx, turnId);
+  await markClosed(tx, turnId, branches);
 }
 
 async function abandon(
@@ -147,7 +146,8 @@ async function abandon(
   failure: StepFailure,
 ): Promise<number> {
   const { turnId } = compensation;
-  if ((await lockCompensation(tx, compensation)) === 'closed') return 0;
+  const { state, branches } = await lockCompensation(tx, compensation);
+  if (state === 'closed') return 0;
   const left = await unsettledEffects(tx, turnId);
   await insertSteps(
     tx,
@@ -159,21 +159,22 @@ async function abandon(
      WHERE turn_id = $1 AND kind = 'compensate' AND status = 'open'`,
     [turnId, JSON.stringify(failure)],
   );
-  await markClosed(tx, turnId);
+  await markClosed(tx, turnId, branches);
   return left.length;
 }
 
-/** With its conversation, which is told how it ended. */
+/** With its conversation and its branches, which are told how it ended. */
 async function lockCompensation(
   tx: Queryable,
   { tenant, turnId }: CompensateInput,
-): Promise<'requested' | 'closed'> {
-  await lockConversationOf(tx, tenant, turnId);
-  return requireCompensation(tx, { tenant, turnId }, 'FOR NO KEY UPDATE');
+): Promise<{ state: 'requested' | 'closed'; branches: string[] }> {
+  const branches = await lockWithBranches(tx, tenant, turnId);
+  const state = await requireCompensation(tx, { tenant, turnId }, 'FOR NO KEY UPDATE');
+  return { state, branches };
 }
 
 /** Once: whoever comes upon a closed one changes nothing. */
-async function markClosed(tx: Queryable, turnId: string): Promise<void> {
+async function markClosed(tx: Queryable, turnId: string, branches: string[]): Promise<void> {
   await tx.query("UPDATE turnkeeper.turns SET compensation = 'closed' WHERE id = $1", [turnId]);
-  await noteEffects(tx, turnId, ['undone', 'not_undone']);
+  await noteEffects(tx, turnId, ['undone', 'not_undone'], branches);
 }

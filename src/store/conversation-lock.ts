@@ -28,7 +28,7 @@ export async function lockConversation(
 ): Promise<LockedConversation> {
   const [row] = await tx.query<LockedConversation>(
     `SELECT active_turn AS "activeTurn", floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS "nowMs"
-     FROM turnkeeper.conversations WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE`,
+     FROM turnkeeper.conversations WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE`,
     [tenant, conversationId],
   );
   if (!row) throw conversationNotFound(conversationId);

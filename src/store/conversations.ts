@@ -7,8 +7,9 @@ import type {
   RequestKey,
 } from '../contracts/store.ts';
 import { addItems } from './add-items.ts';
-import { conversationNotFound } from './conversation-lock.ts';
+import { conversationNotFound, unlessBusy } from './conversation-lock.ts';
 import type { Database, Queryable } from './database.ts';
+import { markDeleted } from './deletions.ts';
 import { claimKey, resourceId } from './keys.ts';
 import { readPage } from './pages.ts';
 import { findTurn } from './turn-rows.ts';
@@ -47,7 +48,7 @@ export function conversationStore(db: Database): ConversationStore {
         db,
         {
           sql: `SELECT * FROM turnkeeper.conversations
-                WHERE tenant = $1 AND ($2::text IS NULL OR end_user = $2)`,
+                WHERE tenant = $1 AND ($2::text IS NULL OR end_user = $2) AND deleted_at IS NULL`,
           params: [tenant, endUser ?? null],
           column: 'number',
           place: (row: ConversationRow) => row.number,
@@ -72,6 +73,11 @@ export function conversationStore(db: Database): ConversationStore {
       );
     },
     addItems: (tenant, id, request) => addItems(db, tenant, id, request),
+    delete: (tenant, id) =>
+      unlessBusy(db, tenant, async (tx) => ({
+        kind: 'deleting' as const,
+        conversation: await markDeleted(tx, tenant, id),
+      })),
   };
 }
 
@@ -97,7 +103,7 @@ export async function findConversation(
   id: string,
 ): Promise<Conversation> {
   const [row] = await db.query<ConversationRow>(
-    'SELECT * FROM turnkeeper.conversations WHERE tenant = $1 AND id = $2',
+    'SELECT * FROM turnkeeper.conversations WHERE tenant = $1 AND id = $2 AND deleted_at IS NULL',
     [tenant, id],
   );
   if (!row) throw conversationNotFound(id);

@@ -16,12 +16,21 @@ export async function release(tx: Queryable, conversationId: string): Promise<bo
   return row?.awaited ?? false;
 }
 
+/** The turn that had the conversation; null when none did. */
+export interface EndedTurn {
+  turnId: string;
+  reason: string | null;
+}
+
 interface Dispatched {
   /** The turn that has the conversation now, to be started. */
   next: TurnInput | null;
-  /** Turns before it that have waited for too long, to be sealed. */
+  /** Turns before it that have waited for too long, to be sealed with it: some; a sweep comes to the others. */
   late: string[];
 }
+
+/** So that no transaction that ends a turn is long. */
+const LATE_AT_ONCE = 20;
 
 interface Entry {
   id: string;
@@ -40,7 +49,7 @@ interface Entry {
 export async function dispatch(
   tx: Queryable,
   conversationId: string,
-  ended: { turnId: string; reason: string | null },
+  ended: EndedTurn | null,
 ): Promise<Dispatched> {
   const [, entries] = await Promise.all([
     removeStale(tx, conversationId),
@@ -50,10 +59,11 @@ export async function dispatch(
   const leaving = next ? entries.slice(0, entries.indexOf(next) + 1) : entries;
   const isLate = ({ turn_id: turn, late }: Entry) => turn !== null && late;
   const input = next ? await beginTurn(tx, next, ended) : null;
-  if (next) await noteNext(tx, ended.turnId, next.id);
+  if (next && ended) await noteNext(tx, ended.turnId, next.id);
   const moved = leaving.filter((entry) => !isLate(entry)).map(({ id }) => id);
   await moveItems(tx, conversationId, moved, next?.id ?? null);
-  return { next: input, late: leaving.filter(isLate).map(({ id }) => id) };
+  const late = leaving.filter(isLate).map(({ id }) => id);
+  return { next: input, late: late.slice(0, LATE_AT_ONCE) };
 }
 
 /** For whoever ends the turn once more: it starts the next one once more. */
@@ -84,9 +94,9 @@ function readQueue(tx: Queryable, conversationId: string): Promise<Entry[]> {
 async function beginTurn(
   tx: Queryable,
   { id, workflow_input, timeout_ms: timeoutMs, now_ms: nowMs, interrupts: wanted }: Entry,
-  ended: { turnId: string; reason: string | null },
+  ended: EndedTurn | null,
 ): Promise<TurnInput> {
-  const interrupts = ended.turnId === wanted && ended.reason === 'interrupted' ? wanted : null;
+  const interrupts = ended?.turnId === wanted && ended.reason === 'interrupted' ? wanted : null;
   const input = { ...workflow_input, deadlineMs: nowMs + timeoutMs };
   await tx.query(
     `UPDATE turnkeeper.turns SET state = 'accepted', status = 'in_progress', accepted_at = now(),

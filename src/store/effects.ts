@@ -2,6 +2,7 @@ import { effectsNote } from '../conversation/effects.ts';
 import type { Item, JsonObject } from '../contracts/json.ts';
 import type { Effect, EffectOutcome, StepFailure, StepStatus } from '../contracts/store.ts';
 import type { ToolOutcome } from '../contracts/turn.ts';
+import { appendItems } from './append-items.ts';
 import type { Queryable } from './database.ts';
 import { insertOutput, reservePositions } from './settle.ts';
 
@@ -43,12 +44,13 @@ export async function readEffects(db: Queryable, turnId: string): Promise<Effect
 
 /**
  * Tells the conversation of the turn's effects with these outcomes, for its next model call: behind everything that has a
- * place already. The caller holds the locks on conversation and turn.
+ * place already; and branches, of effects that are undone after the fork. The caller holds the locks on all of them.
  */
 export async function noteEffects(
   tx: Queryable,
   turnId: string,
   outcomes: EffectOutcome[],
+  branches: string[] = [],
 ): Promise<void> {
   const effects = await readEffects(tx, turnId);
   const told = effects.filter(({ outcome }) => outcomes.includes(outcome));
@@ -56,6 +58,9 @@ export async function noteEffects(
   const items = [effectsNote(told)];
   const positions = await reservePositions(tx, turnId, items);
   await insertOutput(tx, { turnId, step: null }, positions, items);
+  const copies = items.map((item) => ({ item, createdAt: null }));
+  if (branches.length === 0) return;
+  await appendItems(tx, { conversationIds: branches, turnId: null, noteOn: turnId }, copies);
 }
 
 /** A call that failed did nothing, unless only its output was not usable. */

@@ -8,7 +8,7 @@ import type {
 } from '../contracts/store.ts';
 import type { Database, Queryable } from './database.ts';
 import { attend, leave } from './readers.ts';
-import { turnNotFound } from './turn-rows.ts';
+import { NOT_DELETED, turnNotFound } from './turn-rows.ts';
 
 interface EventRow {
   seq: number;
@@ -61,7 +61,7 @@ async function readEvents(
          WINDOW earlier AS (ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
        ) measured WHERE coalesce(bytes_before, 0) < $5
      ) e ON true
-     WHERE t.tenant = $1 AND t.id = $2 ORDER BY e.seq`,
+     WHERE t.tenant = $1 AND t.id = $2 AND ${NOT_DELETED} ORDER BY e.seq`,
     [tenant, turnId, after, limit, MAX_BYTES],
   );
   const [first] = rows;

@@ -4,7 +4,7 @@ import type { Database, Queryable } from './database.ts';
 import { derivedId } from './keys.ts';
 import { readPage } from './pages.ts';
 import { insertParts, readParts } from './parts.ts';
-import { findTurn, turnNotFound } from './turn-rows.ts';
+import { findTurn, NOT_DELETED, turnNotFound } from './turn-rows.ts';
 
 interface FileRow {
   number: number;
@@ -16,6 +16,10 @@ interface FileRow {
   created_at: Date;
 }
 
+/** Holds for a file `f` unless its conversation is being deleted. */
+const OF_KNOWN_TURN = `EXISTS (
+  SELECT 1 FROM turnkeeper.turns t WHERE t.id = f.turn_id AND ${NOT_DELETED})`;
+
 export function fileStore(db: Database): FileStore {
   return {
     create: (tenant, files) => db.transaction((tx) => createFiles(tx, tenant, files)),
@@ -25,7 +29,8 @@ export function fileStore(db: Database): FileStore {
       return readPage(
         db,
         {
-          sql: 'SELECT * FROM turnkeeper.files WHERE tenant = $1 AND ($2::uuid IS NULL OR turn_id = $2)',
+          sql: `SELECT * FROM turnkeeper.files f
+                WHERE tenant = $1 AND ($2::uuid IS NULL OR turn_id = $2) AND ${OF_KNOWN_TURN}`,
           params: [tenant, turnId ?? null],
           column: 'number',
           place: (row: FileRow) => row.number,
@@ -59,7 +64,7 @@ async function createFiles(tx: Queryable, tenant: string, files: NewFile[]): Pro
 
 async function requireTurns(tx: Queryable, tenant: string, turnIds: Set<string>): Promise<void> {
   const found = await tx.query<{ id: string }>(
-    'SELECT id FROM turnkeeper.turns WHERE tenant = $1 AND id = ANY ($2)',
+    `SELECT id FROM turnkeeper.turns t WHERE tenant = $1 AND id = ANY ($2) AND ${NOT_DELETED}`,
     [tenant, [...turnIds]],
   );
   const known = new Set(found.map(({ id }) => id));
@@ -84,7 +89,7 @@ async function insertFile(
 
 async function findFile(db: Queryable, tenant: string, id: string): Promise<FileRecord> {
   const [row] = await db.query<FileRow>(
-    'SELECT * FROM turnkeeper.files WHERE tenant = $1 AND id = $2',
+    `SELECT * FROM turnkeeper.files f WHERE tenant = $1 AND id = $2 AND ${OF_KNOWN_TURN}`,
     [tenant, id],
   );
   if (row) return toFile(row);

@@ -57,7 +57,11 @@ export async function takeOver(tx: Queryable, step: BeginStep | ClaimTool): Prom
 }
 
 /** Hands a step that is there to this attempt, or hands back what it came to. */
-export async function takeStep(tx: Queryable, ref: StepRef): Promise<BegunStep> {
+export async function takeStep(
+  tx: Queryable,
+  ref: StepRef,
+  maxAttempts = Infinity,
+): Promise<BegunStep> {
   const row = await lockStep(tx, ref);
   if (row.status === 'completed' || row.status === 'failed') {
     return { state: 'settled', status: row.status, result: row.result, error: row.error };
@@ -65,7 +69,7 @@ export async function takeStep(tx: Queryable, ref: StepRef): Promise<BegunStep> 
   if (row.status === 'closed') throw turnSealed(ref);
   if (isOlder(ref.fence, row)) throw fenced(ref);
   const running = await goOnWith(tx, ref, row);
-  if (!running) await startOver(tx, ref, row);
+  if (!running) await startOver(tx, ref, row, row.attempts < maxAttempts ? 1 : 0);
   return { state: 'open', earlierAttempts: row.attempts, ...(running && { running }) };
 }
 
@@ -202,13 +206,18 @@ async function goOnWith(
 }
 
 /** Raises the fence. What an earlier attempt of a model call has shown is taken back in the same transaction. */
-async function startOver(tx: Queryable, { turnId, fence }: StepRef, row: StepRow): Promise<void> {
+async function startOver(
+  tx: Queryable,
+  { turnId, fence }: StepRef,
+  row: StepRow,
+  counted: 0 | 1,
+): Promise<void> {
   const rewind = row.kind === 'respond' && row.appended > 0 ? [rewindTo(row.base_event)] : [];
   const base = await appendInTransaction(tx, turnId, null, rewind);
   await tx.query(
-    `UPDATE turnkeeper.steps SET fence_ms = $3, fence_attempt = $4, attempts = attempts + 1, appended = 0,
+    `UPDATE turnkeeper.steps SET fence_ms = $3, fence_attempt = $4, attempts = attempts + $6, appended = 0,
        base_event = $5 WHERE turn_id = $1 AND key = $2`,
-    [turnId, row.key, fence.scheduledMs, fence.attempt, base],
+    [turnId, row.key, fence.scheduledMs, fence.attempt, base, counted],
   );
 }
 

@@ -3,8 +3,10 @@ import { TurnkeeperError } from '../contracts/errors.ts';
 import { StoreUnavailable, type Store } from '../contracts/store.ts';
 import { actionStore } from './actions.ts';
 import { assistantStore } from './assistants.ts';
+import { checkupStore } from './checkup.ts';
 import { compensationStore } from './compensations.ts';
 import { conversationStore } from './conversations.ts';
+import { keyStore } from './data-keys.ts';
 import { openDatabase, type DatabaseOptions } from './database.ts';
 import { documentStore } from './documents.ts';
 import { eventStore } from './events.ts';
@@ -37,7 +39,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     files: fileStore(db),
     compensations: compensationStore(db),
     summaries: summaryStore(db),
+    keys: keyStore(db),
     sweep: sweepQueries(db),
+    checkup: checkupStore(db),
     close: () => db.close(),
   };
   const { notifications } = options;
@@ -46,7 +50,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 
 /** A migration takes its time, and whoever waits for another's as long. */
 async function bringUpToDate(options: DatabaseOptions): Promise<void> {
-  const db = openDatabase({ ...options, poolSize: 1, queryTimeoutMs: 0 });
+  const db = openDatabase({ ...options, poolSize: 2, queryTimeoutMs: 0 });
   try {
     await migrate(db);
   } catch (error) {

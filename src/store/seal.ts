@@ -73,7 +73,7 @@ export async function sealTurn(
     writeEnding(tx, turnId, ending, reason),
     appendInTransaction(tx, turnId, null, [doneEvent(ending.status, reason, usage)]),
   ]);
-  const end = { status: ending.status, wanted: turn.compensate_wanted };
+  const end = { status: ending.status, reason, wanted: turn.compensate_wanted };
   const compensating = called && (await sealEffects(tx, turnId, end));
   const next = awaited ? await handOver(tx, tenant, turn, { turnId, reason }) : null;
   const told = { status: ending.status, reason, won: true, durationMs, abandonedCalls, next };
@@ -174,12 +174,9 @@ const OPEN_CALL = `c.turn_id = $1 AND c.type = 'function_call' AND NOT EXISTS (
  * Nothing stays open behind a turn: what was shown becomes an item, every call gets an output, every step is closed.
  * Answers the calls that were still under way.
  */
-async function closeOpenSteps(tx: Queryable, turnId: string): Promise<AbandonedCall[]> {
+export async function closeOpenSteps(tx: Queryable, turnId: string): Promise<AbandonedCall[]> {
   const [steps, abandoned] = await Promise.all([
-    tx.query<StepRow>(
-      `SELECT * FROM turnkeeper.steps WHERE turn_id = $1 AND status = 'open' ORDER BY key FOR NO KEY UPDATE`,
-      [turnId],
-    ),
+    lockOpenSteps(tx, turnId),
     abandonCalls(tx, turnId),
   ]);
   for (const step of steps.filter(({ kind }) => kind === 'respond'))
@@ -187,6 +184,13 @@ async function closeOpenSteps(tx: Queryable, turnId: string): Promise<AbandonedC
   await answerOpenCalls(tx, turnId, steps);
   if (steps.length > 0) await markClosed(tx, turnId);
   return abandoned;
+}
+
+export function lockOpenSteps(tx: Queryable, turnId: string): Promise<StepRow[]> {
+  return tx.query(
+    `SELECT * FROM turnkeeper.steps WHERE turn_id = $1 AND status = 'open' ORDER BY key FOR NO KEY UPDATE`,
+    [turnId],
+  );
 }
 
 async function markClosed(tx: Queryable, turnId: string): Promise<void> {

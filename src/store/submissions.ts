@@ -43,7 +43,8 @@ export async function submitActions(
   const actions = await readKnown(tx, turnId);
   const fresh = decisions.filter((decision) => !isRepeated(decision, actions));
   if (fresh.length > 0 && !turn.waiting) throw notWaiting(turnId, turn.status);
-  for (const decision of fresh) requireFitting(decision, actions.get(decision.callId));
+  for (const decision of fresh)
+    requireFitting(decision, actions.get(decision.callId), placeOf(decision, decisions));
   if (turn.waiting && !partial) requireAll(decisions, actions);
   if (fresh.length > 0) await store(tx, turnId, fresh, actions);
   return await findTurn(tx, tenant, turnId);
@@ -82,17 +83,30 @@ function isRepeated({ callId, hash }: Decision, actions: Map<string, KnownAction
   throw new TurnkeeperError('submission_conflict', message, { callId });
 }
 
+const WHY_NOT: Partial<Record<string, string>> = {
+  requires_action: 'has waited until its deadline',
+  queued: 'has not begun: it waits in the queue',
+};
+
 function notWaiting(turnId: string, status: string): TurnkeeperError {
-  const message =
-    status === 'requires_action'
-      ? `Turn ${turnId} has waited until its deadline.`
-      : `Turn ${turnId} does not wait for anything: it is ${status}.`;
-  return new TurnkeeperError('turn_not_waiting', message, { status });
+  const why = WHY_NOT[status] ?? `waits for no submission: it is ${status}`;
+  return new TurnkeeperError('turn_not_waiting', `Turn ${turnId} ${why}.`, { status });
 }
 
 const KIND_OF = { answered: 'outputs', approved: 'approval', denied: 'approval' } as const;
 
-function requireFitting({ callId, state }: Decision, action: KnownAction | undefined): void {
+/** The field of the submission that says it. */
+function placeOf(decision: Decision, decisions: Decision[]): string {
+  const isOutput = ({ state }: Decision) => state === 'answered';
+  const alike = decisions.filter((each) => isOutput(each) === isOutput(decision));
+  return `${isOutput(decision) ? 'outputs' : 'approvals'}[${alike.indexOf(decision)}]`;
+}
+
+function requireFitting(
+  { callId, state }: Decision,
+  action: KnownAction | undefined,
+  field: string,
+): void {
   if (!action) {
     const message = `The turn does not wait for a call ${JSON.stringify(callId)}.`;
     throw new TurnkeeperError('action_not_found', message, { callId });
@@ -100,9 +114,9 @@ function requireFitting({ callId, state }: Decision, action: KnownAction | undef
   if (action.kind === KIND_OF[state]) return;
   const message =
     action.kind === 'outputs'
-      ? `Call ${callId} waits for its output, not for an approval.`
-      : `Call ${callId} waits for an approval, not for an output.`;
-  throw new TurnkeeperError('invalid_request', message, { callId });
+      ? `${field} is an approval, but call ${callId} waits for its output.`
+      : `${field} is an output, but call ${callId} waits for an approval.`;
+  throw new TurnkeeperError('invalid_request', message, { field, callId });
 }
 
 function requireAll(decisions: Decision[], actions: Map<string, KnownAction>): void {

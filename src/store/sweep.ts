@@ -1,6 +1,7 @@
 import type { Sweep } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import type { Database } from './database.ts';
+import { deletedConversations, markEnded, removeRows } from './deletions.ts';
 import { foldEvents } from './folding.ts';
 import { queueQueries } from './queue-sweep.ts';
 import { unreadTurns } from './readers.ts';
@@ -73,6 +74,9 @@ export function sweepQueries(db: Database): Sweep {
     unreadTurns: (limit) => unreadTurns(db, limit),
     unstoppedCalls: (everyMs, limit) => unstoppedCalls(db, everyMs, limit),
     ...queueQueries(db),
+    deletedConversations: (olderThanMs, limit) => deletedConversations(db, olderThanMs, limit),
+    markEnded: (conversationId) => markEnded(db, conversationId),
+    removeRows: (conversation, limit) => removeRows(db, conversation, limit),
     foldEvents: (olderThanMs, limit) => db.transaction((tx) => foldEvents(tx, olderThanMs, limit)),
   };
 }

@@ -1,5 +1,5 @@
 import { TurnkeeperError } from '../contracts/errors.ts';
-import type { Turn, TurnOrigin, TurnState, TurnStatus } from '../contracts/store.ts';
+import type { AcceptTurn, Turn, TurnOrigin, TurnState, TurnStatus } from '../contracts/store.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 import type { Queryable } from './database.ts';
 
@@ -19,10 +19,15 @@ export interface TurnRow {
   started_at: Date | null;
   sealed_at: Date | null;
   compensation: Turn['compensation'];
+  compensate_wanted: boolean;
   interrupts: string | null;
   origin_kind: TurnOrigin['kind'] | null;
   origin_turn: string | null;
 }
+
+/** Holds for a turn `t` unless its conversation is being deleted: then nobody knows it any more. */
+export const NOT_DELETED = `NOT EXISTS (
+  SELECT 1 FROM turnkeeper.conversations c WHERE c.id = t.conversation_id AND c.deleted_at IS NOT NULL)`;
 
 export async function findTurn(db: Queryable, tenant: string, turnId: string): Promise<Turn> {
   return (await findTurnWithInput(db, tenant, turnId)).turn;
@@ -34,7 +39,7 @@ export async function findTurnWithInput(
   turnId: string,
 ): Promise<{ turn: Turn; input: TurnInput }> {
   const [row] = await db.query<TurnRow>(
-    'SELECT * FROM turnkeeper.turns WHERE tenant = $1 AND id = $2',
+    `SELECT * FROM turnkeeper.turns t WHERE tenant = $1 AND id = $2 AND ${NOT_DELETED}`,
     [tenant, turnId],
   );
   if (!row) throw turnNotFound(turnId);
@@ -59,14 +64,31 @@ export function toTurn(row: TurnRow): Turn {
     acceptedAt: row.accepted_at,
     startedAt: row.started_at,
     sealedAt: row.sealed_at,
-    compensation: row.compensation,
+    compensation: compensationOf(row),
     interrupts: row.interrupts,
     origin: originOf(row),
   };
 }
 
+function compensationOf({ compensation, compensate_wanted: wanted, state }: TurnRow) {
+  return compensation ?? (wanted && state !== 'sealed' ? 'requested' : null);
+}
+
 function originOf({ origin_kind: kind, origin_turn: turnId }: TurnRow): TurnOrigin | null {
   return kind === null || turnId === null ? null : { kind, turnId };
+}
+
+/** What was asked for at a turn's start and holds for one that is made from it, too. */
+export async function carriedOver(
+  db: Queryable,
+  turnId: string,
+): Promise<Pick<AcceptTurn, 'cancelAfterMs'>> {
+  const [row] = await db.query<{ cancel_after_ms: number | null }>(
+    'SELECT cancel_after_ms FROM turnkeeper.turns WHERE id = $1',
+    [turnId],
+  );
+  const cancelAfterMs = row?.cancel_after_ms ?? null;
+  return cancelAfterMs === null ? {} : { cancelAfterMs };
 }
 
 /** Says which turn this one was made from. */

@@ -1,6 +1,7 @@
 import type { AssistantDefinition } from '../contracts/assistant.ts';
-import type { Turn, TurnState } from '../contracts/store.ts';
+import { RESTORED, type Turn, type TurnState } from '../contracts/store.ts';
 import type { FinalStatus } from '../contracts/turn.ts';
+import { lockBranches } from './branch-notes.ts';
 import type { Queryable } from './database.ts';
 import { noteEffects, UNDOABLE } from './effects.ts';
 import { findTurn, turnNotFound } from './turn-rows.ts';
@@ -16,14 +17,15 @@ export async function askForCompensation(
   tenant: string,
   turnId: string,
 ): Promise<Turn> {
-  await lockConversationOf(tx, tenant, turnId);
+  const branches = await lockWithBranches(tx, tenant, turnId);
   const [turn] = await tx.query<{ state: TurnState }>(
     'SELECT state FROM turnkeeper.turns WHERE tenant = $1 AND id = $2 FOR NO KEY UPDATE',
     [tenant, turnId],
   );
   if (!turn) throw turnNotFound(turnId);
   if (turn.state !== 'sealed') await wantCompensation(tx, turnId);
-  else if (await requestCompensation(tx, turnId)) await noteEffects(tx, turnId, ['undoing']);
+  else if (await requestCompensation(tx, turnId))
+    await noteEffects(tx, turnId, ['undoing'], branches);
   return findTurn(tx, tenant, turnId);
 }
 
@@ -34,9 +36,10 @@ export async function askForCompensation(
 export async function sealEffects(
   tx: Queryable,
   turnId: string,
-  { status, wanted }: { status: FinalStatus; wanted: boolean },
+  { status, reason, wanted }: { status: FinalStatus; reason: string | null; wanted: boolean },
 ): Promise<boolean> {
-  const toBeUndone = wanted || status === 'failed' || (await isUndoneAfter(tx, turnId, status));
+  const failed = status === 'failed' && reason !== RESTORED;
+  const toBeUndone = wanted || failed || (await isUndoneAfter(tx, turnId, status));
   const requested = toBeUndone && (await requestCompensation(tx, turnId));
   // The model of a turn that completed was told what nobody knows, and has answered.
   if (status !== 'completed') await noteEffects(tx, turnId, ['undoing', 'unknown']);
@@ -55,6 +58,16 @@ export async function lockConversationOf(
      WHERE id = (SELECT conversation_id FROM turnkeeper.turns WHERE tenant = $1 AND id = $2) FOR NO KEY UPDATE`,
     [tenant, turnId],
   );
+}
+
+/** And the branches that begin with its items, once it has ended; answers these. */
+export async function lockWithBranches(
+  tx: Queryable,
+  tenant: string,
+  turnId: string,
+): Promise<string[]> {
+  await lockConversationOf(tx, tenant, turnId);
+  return lockBranches(tx, turnId);
 }
 
 async function isUndoneAfter(tx: Queryable, turnId: string, status: FinalStatus): Promise<boolean> {

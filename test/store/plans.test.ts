@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { beforeAll, expect, test } from 'vitest';
 import type { Store } from '../../src/contracts/store.ts';
 import { openStore } from '../../src/store/postgres.ts';
@@ -25,7 +26,9 @@ import {
   usageOf,
   type TurnAt,
 } from './fixtures.ts';
+import { again } from './again.ts';
 import { interrupting, waiting } from './queues.ts';
+import { notesOf } from './undoings.ts';
 
 const ROWS = 20_000;
 /** What all methods together may read of one table: theirs, not everybody's. */
@@ -58,6 +61,10 @@ const FILL = `
   INSERT INTO turnkeeper.files (id, tenant, turn_id, name, media_type, bytes)
     SELECT id, 'old', turn, 'n', 'text/plain', 0 FROM old;
   INSERT INTO turnkeeper.file_parts SELECT id, 0, '' FROM old;
+  INSERT INTO turnkeeper.actions (turn_id, call_id, kind, state, deadline)
+    SELECT turn, 'a', 'approval', 'approved', now() FROM old;
+  INSERT INTO turnkeeper.branch_effects SELECT turn, id FROM old;
+  INSERT INTO turnkeeper.data_keys (id, conversation_id, wrapped, wrapped_by) SELECT turn, id, '', 'one' FROM old;
   ANALYZE;`;
 
 /** Every method at least once, as the tenant with all the rows where it lists. */
@@ -114,6 +121,9 @@ async function useEverything(store: Store): Promise<void> {
   await store.compensations.outcomes(tenant, turnId);
   await readEvents(store, turn);
   await compensateEverything(store);
+  await branchOff(store);
+  await useKeys(store, conversationId);
+  await deleteOne(store);
   await listEverything(store, tenant, conversationId);
   await listEverything(store, 'old', null);
 }
@@ -128,6 +138,30 @@ async function waitBehind(store: Store, turn: TurnAt): Promise<void> {
   await store.sweep.overdueQueued(10);
   await store.sweep.awaitedTurns({ olderThanMs: -1, everyMs: 0 }, 10);
   await store.sweep.cancellingTurns(-1, 10);
+  await store.checkup.startedTurns({ olderThanMs: -1, everyMs: 0 }, 10);
+  await store.checkup.waitingInVain(10);
+  await store.checkup.statesOf([turn.turnId]);
+  await store.checkup.free(tenant, conversationId);
+  await store.checkup.closeLeftOpen(tenant, turn.turnId);
+  await store.checkup.turnsIn(['queued'], 0, 10);
+  await store.checkup.turnsIn(['accepted', 'started'], 0, 10);
+  await store.checkup.overlooked(60_000);
+  await store.checkup.leftOpen(10);
+}
+
+async function deleteOne(store: Store): Promise<void> {
+  const turn = await newTurn(store, undefined, { key: keyOf('deleted') });
+  const { tenant, conversationId, turnId } = turn;
+  await waiting(store, turn, 'd');
+  await store.turns.seal(tenant, turnId, { status: 'cancelled' });
+  const [next] = (await store.turns.list(tenant, conversationId, { order: 'desc' })).data;
+  await store.turns.seal(tenant, next?.id ?? '', { status: 'cancelled' });
+  await store.conversations.delete(tenant, conversationId);
+  const [deleted] = await store.sweep.deletedConversations(-1_000, 10);
+  expect(deleted?.workflows).toHaveLength(3);
+  await store.sweep.markEnded(conversationId);
+  const place = { tenant, conversationId };
+  expect(await store.sweep.removeRows(place, 5_000)).toBe('none');
 }
 
 async function compensateEverything(store: Store): Promise<void> {
@@ -139,6 +173,37 @@ async function compensateEverything(store: Store): Promise<void> {
   await store.compensations.settle(ref, null);
   await store.compensations.abandon(turn.tenant, turn.turnId, { reason: '', message: '' });
   await store.compensations.close(turn.tenant, turn.turnId);
+}
+
+/** Branches of branches, of a turn whose effects are undone after they are made. */
+async function branchOff(store: Store): Promise<void> {
+  const undone = await failedTurn(store, 'a', 'b');
+  const { tenant, turnId, conversationId } = undone;
+  const later = await newTurn(store, undone);
+  const { turn: branch } = await store.turns.edit(tenant, {
+    turnId: later.turnId,
+    items: [QUESTION],
+  });
+  const { turn: twig } = await store.turns.edit(tenant, { turnId: branch.id, items: [QUESTION] });
+  await store.compensations.request(tenant, turnId);
+  await store.compensations.abandon(tenant, turnId, { reason: '', message: '' });
+  await store.turns.seal(tenant, later.turnId, { status: 'cancelled' });
+  const retry = await again(store, { ...later, conversationId });
+  await store.turns.seal(tenant, retry.turnId, { status: 'completed' });
+  const anew = await again(store, retry, { kind: 'regenerate' });
+  await store.turns.seal(tenant, anew.turnId, { status: 'cancelled' });
+  const notes = await notesOf({ store }, { ...undone, conversationId: twig.conversationId });
+  expect(notes).toHaveLength(2);
+}
+
+async function useKeys(store: Store, id: string): Promise<void> {
+  const wrapped = Buffer.from('key');
+  const fresh = { id: randomUUID(), wrapped, wrappedBy: 'two' };
+  const key = await store.keys.ensure({ kind: 'conversation', id }, fresh);
+  expect(await store.keys.find(fresh.id)).toEqual(key);
+  expect(await store.keys.wrappers()).toHaveLength(2);
+  expect(await store.keys.wrappedByOthers('one', 10)).toHaveLength(1);
+  expect(await store.keys.rewrap({ ...fresh, wrappedBy: 'one' }, 'two')).toBe(true);
 }
 
 async function listEverything(store: Store, tenant: string, conversationId: string | null) {

@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { openPool } from '../support/pool.ts';
 import { describePostgres } from '../support/stores.ts';
 import { SOON } from '../support/talk.ts';
-import { waitingTurn } from './suites/acting.ts';
+import { waitingTurn } from './actions.ts';
 
 const IN_TIME = `UPDATE turnkeeper.turns SET status = 'in_progress', time_left_ms = NULL,
   deadline = now() + interval '1 hour' WHERE id = $1`;

@@ -30,6 +30,13 @@ export interface Effect {
   known: boolean;
 }
 
+export interface BeginCompensation extends StepRef {
+  after: string[];
+  callId: string;
+  /** Whoever takes the step over after so many attempts does it to give it up, and counts as none. */
+  maxAttempts?: number;
+}
+
 /**
  * Steps of a compensation are begun and settled after their turn was sealed, fenced like any other. Methods reject with
  * `StepRefused`; with `store_rolled_back` when the store knows of no such compensation or effect.
@@ -45,7 +52,7 @@ export interface CompensationStore {
   outcomes(tenant: string, turnId: string): Promise<Effect[]>;
   /** Effects whose tool can undo them and whose compensation has not been settled, the last one first. */
   effects(tenant: string, turnId: string): Promise<EffectRef[]>;
-  begin(step: StepRef & { after: string[]; callId: string }): Promise<BegunStep>;
+  begin(step: BeginCompensation): Promise<BegunStep>;
   loadEffect(ref: StepRef, callId: string): Promise<EffectToUndo>;
   /** With a failure: it was not undone, as far as anybody knows. */
   settle(ref: StepRef, failure: StepFailure | null): Promise<void>;

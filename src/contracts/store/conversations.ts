@@ -1,5 +1,6 @@
 import type { Item, JsonObject } from '../json.ts';
 import type { ConversationItem, ConversationSummary } from './conversation-items.ts';
+import type { DeletedConversation } from './deletions.ts';
 import type { Page, PageRequest, RequestKey } from './pages.ts';
 import type { Refused } from './turns.ts';
 
@@ -46,4 +47,12 @@ export interface ConversationStore {
   ): Promise<Page<ConversationItem>>;
   /** Adds items without running a turn. Repeated with the same key, it adds nothing and tells how they stand. */
   addItems(tenant: string, id: string, request: AddItems): Promise<ItemsAdded>;
+  /**
+   * Makes the conversation unknown and deletes its key, unless a turn holds it. Its rows go after that: `Sweep.removeRows`.
+   * Refused as `compensation_running` while effects are being undone.
+   */
+  delete(
+    tenant: string,
+    id: string,
+  ): Promise<{ kind: 'deleting'; conversation: DeletedConversation } | Refused>;
 }

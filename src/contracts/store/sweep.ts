@@ -1,7 +1,8 @@
+import type { DeletedConversation, RowsLeft } from './deletions.ts';
 import type { StoppableCall } from './turns.ts';
 import type { CompensateInput, IngestInput, SummarizeInput, TurnInput } from '../turn.ts';
 
-interface SweepAge {
+export interface SweepAge {
   olderThanMs: number;
   everyMs: number;
 }
@@ -48,6 +49,18 @@ export interface Sweep {
   awaitedTurns(age: SweepAge, limit: number): Promise<TurnRef[]>;
   /** Unsealed turns that were to end in favour of another at least `olderThanMs` ago. */
   cancellingTurns(olderThanMs: number, limit: number): Promise<CancellingTurn[]>;
+  /**
+   * Conversations that were deleted at least `olderThanMs` ago and have rows left. Each is handed out again only after as
+   * long.
+   */
+  deletedConversations(olderThanMs: number, limit: number): Promise<DeletedConversation[]>;
+  /** The workflows of a deleted conversation have ended. */
+  markEnded(conversationId: string): Promise<void>;
+  /** Deletes at most about `limit` rows of a deleted conversation. */
+  removeRows(
+    conversation: Pick<DeletedConversation, 'tenant' | 'conversationId'>,
+    limit: number,
+  ): Promise<RowsLeft>;
   /** Folds the deltas of turns sealed at least `olderThanMs` ago; answers how many turns. */
   foldEvents(olderThanMs: number, limit: number): Promise<number>;
 }

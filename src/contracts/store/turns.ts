@@ -34,7 +34,11 @@ export interface Turn {
   acceptedAt: Date;
   startedAt: Date | null;
   sealedAt: Date | null;
-  /** `closed`: each effect that was to be undone has its step, which says how that went. Null: nothing is to be undone. */
+  /**
+   * `requested` before its end: somebody asked for it, and it is looked at what there is to undo once the turn ends. After
+   * it: that is under way. `closed`: each effect that was to be undone has its step, which says how that went. Null: nobody
+   * asked for it, or nothing can be undone.
+   */
   compensation: 'requested' | 'closed' | null;
   /** The turn that this one ended, or is to end. Null too when that one came to its own end first. */
   interrupts: string | null;

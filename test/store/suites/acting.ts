@@ -1,13 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import type { ActionKind } from '../../../src/contracts/actions.ts';
-import type { Decision, Store, Submission, Turn } from '../../../src/contracts/store.ts';
+import type { Decision, Submission } from '../../../src/contracts/store.ts';
 import type { TestDatabase } from '../../support/stores.ts';
+import {
+  TIMEOUT_MS,
+  PARAMETERS,
+  answered,
+  approved,
+  denied,
+  waitingTurn,
+  submit,
+  PARTIAL,
+} from '../actions.ts';
 import {
   RESPOND,
   attemptOf,
-  beginRespond,
-  beginTool,
-  callItem,
   claimTool,
   failure,
   freshTenant,
@@ -17,58 +23,10 @@ import {
   refusal,
   response,
   story,
-  toolResult,
   toolStep,
-  type TurnAt,
 } from '../fixtures.ts';
-import { expectSealedSoundly, rowsOf } from '../inspect.ts';
-
-const TIMEOUT_MS = 3_600_000;
-const PARAMETERS = { type: 'object', properties: { amount: { type: 'number' } } };
-
-const answered = (callId: string, output = 'yes'): Decision => ({
-  ...{ callId, hash: `answered ${JSON.stringify(output)}`, state: 'answered' },
-  output,
-});
-const approved = (callId: string, amount?: number): Decision => ({
-  ...{ callId, hash: `approved ${amount}`, state: 'approved' },
-  editedArguments: amount === undefined ? null : { amount },
-});
-const denied = (callId: string, reason: string | null = null): Decision => ({
-  ...{ callId, hash: `denied ${reason}`, state: 'denied', reason, compensate: false },
-  output: 'denied',
-});
-
-/** A turn that waits for these calls. */
-export async function waitingTurn(
-  store: Store,
-  calls: Record<string, ActionKind>,
-  timeoutMs = TIMEOUT_MS,
-): Promise<TurnAt> {
-  const turn = await newTurn(store);
-  await store.turns.markStarted(turn.tenant, turn.turnId);
-  const ref = attemptOf(turn);
-  await beginRespond(store, ref);
-  const actions = Object.entries(calls).map(([callId, kind]) => {
-    return { callId, kind, name: 'lookup', arguments: {} };
-  });
-  const toolDefinitions = [{ type: 'function', name: 'lookup', parameters: PARAMETERS }];
-  const waiting = { actions, timeoutMs };
-  const items = Object.keys(calls).map(callItem);
-  await store.steps.settleResponse(ref, response(items, { toolDefinitions, waiting }));
-  return turn;
-}
-
-function submit(
-  store: Store,
-  { tenant, turnId }: TurnAt,
-  decisions: Decision[],
-  more: Partial<Submission> = {},
-): Promise<Turn> {
-  return store.actions.submit(tenant, turnId, { decisions, partial: false, ...more });
-}
-
-const PARTIAL = { partial: true };
+import { rowsOf } from '../inspect.ts';
+import { waiting } from '../queues.ts';
 
 export function acting(database: TestDatabase): void {
   describe('of a model call that asks for them', () => {
@@ -201,6 +159,22 @@ export function acting(database: TestDatabase): void {
       expect(await rowsOf(database, turn.tenant)).toEqual(before);
     });
 
+    test('and the field is named whose call waits for something else', async () => {
+      const { store } = database;
+      const turn = await waitingTurn(store, { a: 'outputs', b: 'approval', c: 'approval' });
+      for (const [decision, field] of [
+        [approved('a'), 'approvals[1]'],
+        [answered('c'), 'outputs[0]'],
+      ] as const) {
+        const { callId } = decision;
+        const submitting = submit(store, turn, [approved('b'), decision], PARTIAL);
+        await expect(submitting).rejects.toMatchObject({
+          message: expect.stringContaining(field) as string,
+          details: { field, callId },
+        });
+      }
+    });
+
     test.each<[string, Decision[]]>([
       ['another output', [answered('a', 'no')]],
       ['another decision', [answered('a'), denied('b')]],
@@ -218,17 +192,24 @@ export function acting(database: TestDatabase): void {
     test('when the turn waits for nothing, has waited too long, or was sealed meanwhile', async () => {
       const { store } = database;
       const busy = await newTurn(store);
+      const queued = await waiting(store, busy, 'Later.');
       const late = await waitingTurn(store, { a: 'outputs' });
       await database.sql('UPDATE turnkeeper.turns SET deadline = now() WHERE id = $1', [
         late.turnId,
       ]);
       const sealed = await waitingTurn(store, { a: 'outputs' });
       await store.turns.seal(sealed.tenant, sealed.turnId, { status: 'cancelled' });
-      for (const turn of [busy, late, sealed]) {
+      for (const [turn, why] of [
+        [busy, 'it is in_progress'],
+        [queued, 'it waits in the queue'],
+        [late, 'has waited until its deadline'],
+        [sealed, 'it is cancelled'],
+      ] as const) {
         const before = await rowsOf(database, turn.tenant);
-        await expect(submit(store, turn, [answered('a')])).rejects.toEqual(
-          failure('turn_not_waiting'),
-        );
+        await expect(submit(store, turn, [answered('a')])).rejects.toMatchObject({
+          code: 'turn_not_waiting',
+          message: expect.stringContaining(why) as string,
+        });
         expect(await rowsOf(database, turn.tenant)).toEqual(before);
       }
     });
@@ -251,109 +232,5 @@ export function acting(database: TestDatabase): void {
       refusal('step_fenced'),
     );
     expect(await rowsOf(database, turn.tenant)).toEqual(before);
-  });
-
-  describe('at the same time', () => {
-    test('are decided once, by whoever comes first', async () => {
-      const { store } = database;
-      const turn = await waitingTurn(store, { a: 'approval' });
-      const tries = Array.from({ length: 8 }, (_, n) =>
-        submit(store, turn, [n % 2 ? approved('a') : denied('a')]).then(
-          () => n % 2,
-          (error: unknown) => error,
-        ),
-      );
-      const outcomes = await Promise.all(tries);
-      const winner = (await store.actions.list(turn.tenant, turn.turnId))[0]?.state;
-      const side = winner === 'approved' ? 1 : 0;
-      expect(outcomes.filter((outcome) => outcome === side)).toHaveLength(4);
-      const refused = outcomes.filter((outcome) => outcome !== side);
-      expect(refused).toEqual(Array(4).fill(failure('submission_conflict')));
-      expect(await outputsOf(store, turn)).toHaveLength(side === 1 ? 0 : 1);
-    });
-
-    test('are decided or left open when their turn is sealed, and never both', async () => {
-      const { store } = database;
-      for (let tries = 0; tries < 5; tries++) {
-        const turn = await waitingTurn(store, { a: 'outputs', b: 'outputs' });
-        const [submitted] = await Promise.allSettled([
-          submit(store, turn, [answered('a'), answered('b')]),
-          store.turns.seal(turn.tenant, turn.turnId, { status: 'cancelled' }),
-        ]);
-        const states = (await store.actions.list(turn.tenant, turn.turnId)).map((a) => a.state);
-        const expected = submitted.status === 'fulfilled' ? 'answered' : 'closed';
-        expect(states).toEqual([expected, expected]);
-        if (submitted.status === 'rejected')
-          expect(submitted.reason).toEqual(failure('turn_not_waiting'));
-        await expectSealedSoundly(database, turn);
-      }
-    });
-  });
-
-  describe('that nobody has read', () => {
-    const AGE = { olderThanMs: 5_000, everyMs: 60_000 };
-    const isUnread = async ({ turnId }: TurnAt) => {
-      const found = await database.store.sweep.unreadSubmissions(AGE, 1_000);
-      return found.some((turn) => turn.turnId === turnId);
-    };
-    const age = ({ turnId }: TurnAt) =>
-      database.sql(
-        `UPDATE turnkeeper.turns SET submitted_at = submitted_at - interval '10 s', woken_at = NULL WHERE id = $1`,
-        [turnId],
-      );
-
-    const ageSteps = ({ turnId }: TurnAt) =>
-      database.sql(
-        `UPDATE turnkeeper.steps SET started_at = started_at - interval '20 s' WHERE turn_id = $1`,
-        [turnId],
-      );
-
-    test('are found once in a while, until the turn has gone on', async () => {
-      const { store } = database;
-      const turn = await waitingTurn(store, { a: 'outputs', b: 'approval', c: 'outputs' });
-      await age(turn);
-      expect(await isUnread(turn)).toBe(false);
-      await submit(store, turn, [answered('a')], PARTIAL);
-      await age(turn);
-      expect(await isUnread(turn), 'there is nothing to go on with').toBe(false);
-      await submit(store, turn, [approved('b')], PARTIAL);
-      expect(await isUnread(turn), 'it has five seconds').toBe(false);
-      await age(turn);
-      expect(await isUnread(turn)).toBe(true);
-      expect(await isUnread(turn), 'it was handed out').toBe(false);
-      await beginTool(store, toolStep(turn, 'b'), 'b');
-      await age(turn);
-      expect(await isUnread(turn)).toBe(false);
-      await submit(store, turn, [answered('c')]);
-      await age(turn);
-      await ageSteps(turn);
-      expect(await isUnread(turn), 'a tool is still running').toBe(false);
-      await store.steps.settleTool(toolStep(turn, 'b'), toolResult('b'));
-      expect(await isUnread(turn)).toBe(true);
-      await beginRespond(store, attemptOf(turn, 'respond:2'));
-      await age(turn);
-      expect(await isUnread(turn)).toBe(false);
-    });
-
-    test('are found also when a tool was begun after the last of them', async () => {
-      const { store } = database;
-      const turn = await waitingTurn(store, { a: 'approval', b: 'approval' });
-      await ageSteps(turn);
-      await submit(store, turn, [approved('a')], PARTIAL);
-      await submit(store, turn, [denied('b')]);
-      await beginTool(store, toolStep(turn, 'a'), 'a');
-      await store.steps.settleTool(toolStep(turn, 'a'), toolResult('a'));
-      await age(turn);
-      expect(await isUnread(turn)).toBe(true);
-    });
-
-    test('are nobody’s business any more once the turn has ended', async () => {
-      const { store } = database;
-      const turn = await waitingTurn(store, { a: 'outputs' });
-      await submit(store, turn, [answered('a')]);
-      await age(turn);
-      await store.turns.seal(turn.tenant, turn.turnId, { status: 'cancelled' });
-      expect(await isUnread(turn)).toBe(false);
-    });
   });
 }

@@ -263,6 +263,23 @@ export function closing(database: TestDatabase): void {
     expect(await store.compensations.effects(turn.tenant, turn.turnId)).toEqual([]);
   });
 
+  test('counts those attempts that undo something, and not who gives it up', async () => {
+    const { store } = database;
+    const turn = await failedTurn(store, 'a');
+    const begin = (n: number, maxAttempts: number) =>
+      store.compensations.begin({
+        ...compensateStep(turn, 'a', n),
+        after: [],
+        callId: 'a',
+        maxAttempts,
+      });
+    for (const earlierAttempts of [0, 1, 2, 2])
+      expect(await begin(earlierAttempts + 1, 2)).toEqual({ state: 'open', earlierAttempts });
+    expect(await begin(4, 0)).toEqual({ state: 'open', earlierAttempts: 2 });
+    const steps = await store.turns.steps(turn.tenant, turn.turnId);
+    expect(steps.at(-1)).toMatchObject({ key: 'compensate:a', attempts: 2 });
+  });
+
   const LOST = { reason: 'workflow_lost', message: 'Terminated.' };
 
   test('over effects that are left says so of each, once', async () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Item } from '../../../src/contracts/json.ts';
-import type { Accepted, TryAgain, Turn } from '../../../src/contracts/store.ts';
 import type { TestDatabase } from '../../support/stores.ts';
+import { accepted, again, everyItem } from '../again.ts';
 import {
   answer,
   attemptOf,
@@ -10,10 +10,8 @@ import {
   beginTool,
   callItem,
   compensateStep,
-  failAfter,
   FAILED,
   failure,
-  freshTenant,
   itemsOf,
   keyOf,
   newPlace,
@@ -27,8 +25,8 @@ import {
   type Place,
   type TurnAt,
 } from '../fixtures.ts';
+import { rowsOf } from '../inspect.ts';
 
-const said = (text: string): Item => ({ type: 'message', role: 'user', content: text });
 const output = (callId: string, text = `result of ${callId}`): Item => ({
   ...{ type: 'function_call_output', call_id: callId, output: text },
 });
@@ -53,20 +51,6 @@ async function brokenTurn(store: Store, place?: Place): Promise<TurnAt> {
   await store.turns.seal(turn.tenant, turn.turnId, { status: 'incomplete', reason: cut.reason });
   return turn;
 }
-
-function accepted(answered: Accepted): { turn: Turn; input: { retrieve: boolean } } {
-  if (answered.kind === 'busy') throw new Error('The conversation was held.');
-  return answered;
-}
-
-async function again(store: Store, at: TurnAt, more: Partial<TryAgain> = {}): Promise<TurnAt> {
-  const request: TryAgain = { turnId: at.turnId, kind: 'retry', ...more };
-  return { ...at, turnId: accepted(await store.turns.again(at.tenant, request)).turn.id };
-}
-
-const everyItem = async (store: Store, { tenant, conversationId }: Place) =>
-  (await store.conversations.items(tenant, conversationId, { superseded: true }, { limit: 100 }))
-    .data;
 
 export function retrying(database: TestDatabase): void {
   test('goes on with what holds, in place of the turn before', async () => {
@@ -145,6 +129,34 @@ export function retrying(database: TestDatabase): void {
     expect(await everyItem(store, place)).toEqual(before);
   });
 
+  test('is refused where items were added behind the turn, with or without a queue', async () => {
+    const { store } = database;
+    for (const queued of [true, false]) {
+      const turn = await newTurn(store);
+      const { tenant, conversationId } = turn;
+      const add = () =>
+        store.conversations.addItems(tenant, conversationId, { items: [QUESTION], maxQueued: 5 });
+      if (queued) await add();
+      await store.turns.seal(tenant, turn.turnId, FAILED);
+      if (!queued) await add();
+      const before = await rowsOf(database, tenant);
+      for (const kind of ['retry', 'regenerate'] as const)
+        await expect(again(store, turn, { kind })).rejects.toEqual(failure('turn_not_retryable'));
+      expect(await rowsOf(database, tenant)).toEqual(before);
+    }
+  });
+
+  test('is made from a turn behind items that were added before it', async () => {
+    const { store } = database;
+    const place = await newPlace(store);
+    const { tenant, conversationId } = place;
+    const items = [answer('Welcome.')];
+    await store.conversations.addItems(tenant, conversationId, { items, maxQueued: null });
+    const turn = await newTurn(store, place);
+    await store.turns.seal(tenant, turn.turnId, FAILED);
+    expect(await itemsOf(store, await again(store, turn))).toEqual([...items, QUESTION]);
+  });
+
   test('of two at once is one turn, and with one key the same one', async () => {
     const { store } = database;
     const old = await brokenTurn(store);
@@ -207,93 +219,6 @@ export function regenerating(database: TestDatabase): void {
     expect(await store.turns.get(first.tenant, first.turnId)).toMatchObject({
       compensation: 'requested',
     });
-  });
-}
-
-export function editing(database: TestDatabase): void {
-  test('makes a conversation of its own that has all that came before, and leaves the old one as it is', async () => {
-    const { store } = database;
-    const tenant = freshTenant();
-    const { id: assistantId } = await store.assistants.create(tenant, {
-      name: 'C',
-      model: 'small',
-    });
-    const fields = { endUser: 'u', metadata: { title: 'Beavers' } };
-    const { id: conversationId } = await store.conversations.create(tenant, fields);
-    const place = { tenant, assistantId, conversationId };
-    const first = await again(store, await failAfter(store, await newTurn(store, place), []));
-    await beginRespond(store, attemptOf(first));
-    await store.steps.settleResponse(attemptOf(first), response());
-    await store.turns.seal(tenant, first.turnId, { status: 'completed' });
-    const second = await newTurn(store, place, { items: [said('And where?')] });
-    const before = await everyItem(store, place);
-
-    const edit = { turnId: second.turnId, items: [said('And when?')], key: keyOf('k') };
-    const branch = await store.turns.edit(tenant, edit);
-    expect(branch).toMatchObject({
-      kind: 'accepted',
-      turn: { state: 'accepted', origin: { kind: 'edit', turnId: second.turnId } },
-    });
-    expect(await store.turns.edit(tenant, edit)).toMatchObject({
-      kind: 'repeated',
-      turn: { id: branch.turn.id },
-    });
-    const { conversationId: branchId } = branch.turn;
-    expect(await store.conversations.get(tenant, branchId)).toMatchObject({
-      ...fields,
-      activeTurn: branch.turn.id,
-      branchedFrom: { conversationId, turnId: second.turnId },
-    });
-    const copies = await everyItem(store, { ...place, conversationId: branchId });
-    expect(copies.map(({ item, turnId }) => [item, turnId])).toEqual([
-      [QUESTION, null],
-      [answer('It is on its way.'), null],
-      [said('And when?'), branch.turn.id],
-    ]);
-    expect(await everyItem(store, place)).toEqual(before);
-    expect(await store.conversations.get(tenant, conversationId)).toMatchObject({
-      activeTurn: second.turnId,
-      branchedFrom: null,
-    });
-  });
-
-  test('takes the summary along where it is about nothing else, and only there', async () => {
-    const { store } = database;
-    const place = await newPlace(store);
-    const turns: TurnAt[] = [];
-    for (let n = 0; n < 3; n++) {
-      const turn = await newTurn(store, place);
-      await beginRespond(store, attemptOf(turn));
-      await store.steps.settleResponse(attemptOf(turn), response());
-      await store.turns.seal(place.tenant, turn.turnId, { status: 'completed' });
-      turns.push(turn);
-    }
-    await database.sql(
-      'UPDATE turnkeeper.conversations SET summary = $2, summary_through = 2 WHERE id = $1',
-      [place.conversationId, 'They spoke of beavers.'],
-    );
-    const [summarized, next] = turns.map(({ turnId }) => turnId);
-    const branchAt = async (turnId = '') => {
-      const { turn } = await store.turns.edit(place.tenant, { turnId, items: [QUESTION] });
-      const at = { ...place, conversationId: turn.conversationId, turnId: turn.id };
-      return store.steps.loadContext(attemptOf(at));
-    };
-    const after = await branchAt(next);
-    expect(after.summary).toEqual({ text: 'They spoke of beavers.', through: 2 });
-    expect(after.items).toHaveLength(1);
-    const inside = await branchAt(summarized);
-    expect(inside.summary).toBeNull();
-    expect(inside.items.map(({ item }) => item)).toEqual([QUESTION]);
-  });
-
-  test('is refused to a turn that waits in the queue', async () => {
-    const { store } = database;
-    const first = await newTurn(store);
-    const waiting = await newTurn(store, first, { whenBusy: { policy: 'enqueue', maxQueued: 5 } });
-    const edit = { turnId: waiting.turnId, items: [QUESTION] };
-    await expect(store.turns.edit(first.tenant, edit)).rejects.toEqual(
-      failure('turn_not_retryable'),
-    );
   });
 }
 

@@ -163,6 +163,24 @@ export function queueing(database: TestDatabase): void {
       expect(await said(database, first)).toEqual(['first', 'c']);
     });
 
+    test('is left to the sweep where there are very many, and the rest goes on', async () => {
+      const { store } = database;
+      const first = await newTurn(store);
+      const whenBusy = { policy: 'enqueue', maxQueued: 50 } as const;
+      const late: TurnAt[] = [];
+      for (let n = 0; n < 22; n++) late.push(await waiting(store, first, `${n}`, { whenBusy }));
+      for (const turn of late) await passDeadline(database, turn);
+      const next = await waiting(store, first, 'next', { whenBusy });
+      expect(await end(first)).toMatchObject({ next: { turnId: next.turnId } });
+      const stand = await Promise.all(late.map((turn) => statusOf(database, turn)));
+      expect(stand.filter(([status]) => status === 'expired')).toHaveLength(20);
+      for (const { tenant, turnId } of late.slice(20))
+        await store.turns.seal(tenant, turnId, { status: 'expired' });
+      for (const turn of late) await expectSealedSoundly(database, turn);
+      expect(await end(next)).toMatchObject({ next: null });
+      expect(await holderOf(database, first)).toBeNull();
+    });
+
     test('leaves the conversation free where it was the last', async () => {
       const { store } = database;
       const first = await newTurn(store);

@@ -25,50 +25,20 @@ import {
   type TurnAt,
 } from '../fixtures.ts';
 import { expectSealedSoundly, rowsOf } from '../inspect.ts';
+import {
+  compensationOf,
+  effectsOf,
+  ERROR,
+  notesOf,
+  request,
+  seal,
+  turnAfterCall,
+  undoAll,
+} from '../undoings.ts';
 
 const COMPLETED: Ending = { status: 'completed' };
 const CANCELLED: Ending = { status: 'cancelled' };
 const EXPIRED: Ending = { status: 'expired' };
-const ERROR = { reason: 'timeout', message: 'Late.' };
-
-/** A turn under way: `a` took effect and can be undone. */
-async function turnAfterCall({ store }: TestDatabase, ...others: string[]): Promise<TurnAt> {
-  const turn = await turnWithCalls(store, 'a', ...others);
-  await beginTool(store, toolStep(turn, 'a'), 'a', true);
-  await store.steps.settleTool(toolStep(turn, 'a'), toolResult('a'));
-  return turn;
-}
-
-async function seal(database: TestDatabase, turn: TurnAt, ending: Ending) {
-  if (ending.status === 'expired')
-    await database.sql('UPDATE turnkeeper.turns SET deadline = now() WHERE id = $1', [turn.turnId]);
-  return database.store.turns.seal(turn.tenant, turn.turnId, ending);
-}
-
-const request = ({ store }: TestDatabase, { tenant, turnId }: TurnAt) =>
-  store.compensations.request(tenant, turnId);
-
-const compensationOf = async ({ store }: TestDatabase, { tenant, turnId }: TurnAt) =>
-  (await store.turns.get(tenant, turnId)).compensation;
-
-const effectsOf = async ({ store }: TestDatabase, { tenant, turnId }: TurnAt) =>
-  (await store.compensations.effects(tenant, turnId)).map(({ callId }) => callId);
-
-/** Undoes the effects that are left, with this result, and closes the compensation. */
-async function undoAll(database: TestDatabase, turn: TurnAt, result: typeof ERROR | null = null) {
-  const { compensations } = database.store;
-  for (const callId of await effectsOf(database, turn)) {
-    await beginCompensation(database.store, compensateStep(turn, callId));
-    await compensations.settle(compensateStep(turn, callId), result);
-  }
-  await compensations.close(turn.tenant, turn.turnId);
-}
-
-/** What the developer tells in the conversation, in order. */
-async function notesOf({ store }: TestDatabase, turn: TurnAt): Promise<string[]> {
-  const items = await itemsOf(store, turn);
-  return items.filter(({ role }) => role === 'developer').map((item) => JSON.stringify(item));
-}
 
 export function asking(database: TestDatabase): void {
   const endings: Ending[] = [
@@ -94,10 +64,20 @@ export function asking(database: TestDatabase): void {
 
   test.each(endings)('has a turn undone as it ends as $status', async (ending) => {
     const turn = await turnAfterCall(database);
-    expect(await request(database, turn)).toMatchObject({ state: 'accepted', compensation: null });
+    expect(await request(database, turn)).toMatchObject({
+      ...{ state: 'accepted', compensation: 'requested' },
+    });
+    expect(await compensationOf(database, turn)).toBe('requested');
     const { tenant, turnId } = turn;
     expect(await seal(database, turn, ending)).toMatchObject({ compensate: { tenant, turnId } });
     expect(await compensationOf(database, turn)).toBe('requested');
+  });
+
+  test('of a turn that does nothing is forgotten as it ends', async () => {
+    const turn = await newTurn(database.store);
+    expect(await request(database, turn)).toMatchObject({ compensation: 'requested' });
+    await seal(database, turn, COMPLETED);
+    expect(await compensationOf(database, turn)).toBeNull();
   });
 
   test('changes nothing where nothing took effect', async () => {
