@@ -35,9 +35,14 @@ async function compensateEffect(
   const startedAt = Date.now();
   const ref = stepRef(input);
   const { callId, name } = input.effect;
-  const begun = await store.compensations.begin({ ...ref, after: input.after, callId });
+  const begun = await store.compensations.begin({
+    ...ref,
+    after: input.after,
+    callId,
+    maxAttempts: MAX_ATTEMPTS,
+  });
   if (begun.state === 'settled') return;
-  // The workers of all attempts before have died.
+  // The one before would have been the last, and did not come to say so.
   if (begun.earlierAttempts >= MAX_ATTEMPTS) throw notUndone(INTERRUPTED, true);
   const effect = await store.compensations.loadEffect(ref, callId);
   const args = argumentsOf(tools, name, effect);
@@ -51,7 +56,7 @@ async function compensateEffect(
 
 const INTERRUPTED: StepFailure = {
   reason: 'interrupted',
-  message: `None of ${MAX_ATTEMPTS} attempts to undo it came to an end.`,
+  message: `The last of ${MAX_ATTEMPTS} attempts to undo it did not come to an end.`,
 };
 
 function unusableArguments(name: string): StepFailure {
@@ -121,7 +126,12 @@ async function failCompensation(
 ): Promise<void> {
   const ref = stepRef(input);
   const { callId, name } = input.effect;
-  const begun = await store.compensations.begin({ ...ref, after: input.after, callId });
+  const begun = await store.compensations.begin({
+    ...ref,
+    after: input.after,
+    callId,
+    maxAttempts: 0,
+  });
   const settled = begun.state === 'settled';
   // Its last attempt has undone it, and nobody heard of that.
   if (settled && begun.status === 'completed') return;

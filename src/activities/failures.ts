@@ -3,8 +3,9 @@ import { TurnkeeperError, type ErrorCode } from '../contracts/errors.ts';
 import { FAILURE } from '../contracts/failures.ts';
 import { ModelError } from '../contracts/model.ts';
 import { StepRefused, StoreUnavailable, type StepFailure } from '../contracts/store.ts';
+import { describeError } from '../contracts/thrown.ts';
 import type { ToolUnavailable } from '../contracts/tools.ts';
-import { isShuttingDown } from './cancellation.ts';
+import { isCancelled, isShuttingDown } from './cancellation.ts';
 
 const MAX_MESSAGE = 500;
 /** Errors that pass by themselves. */
@@ -12,8 +13,7 @@ const OUTAGES: ErrorCode[] = ['temporal_unreachable', 'database_unreachable', 'i
 
 /** What a failure says to operators and callers: short, for it is kept in Temporal's mutable state. */
 export function messageOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replaceAll('\u0000', '\ufffd').slice(0, MAX_MESSAGE);
+  return describeError(error).replaceAll('\u0000', '\ufffd').slice(0, MAX_MESSAGE);
 }
 
 /** Runs an activity's work; whatever it throws crosses the wall with a type that says whether to try again. */
@@ -24,6 +24,20 @@ export async function throwingFailures<T>(work: () => Promise<T>): Promise<T> {
     throw toFailure(error);
   }
 }
+
+/** Thrown on purpose, with a type that says whether to try again. */
+export function isExpected(error: unknown): boolean {
+  return isCancelled(error) || EXPECTED.some((kind) => error instanceof kind);
+}
+
+const EXPECTED = [
+  ApplicationFailure,
+  CancelledFailure,
+  StepRefused,
+  StoreUnavailable,
+  TurnkeeperError,
+  ModelError,
+];
 
 function toFailure(error: unknown): unknown {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;

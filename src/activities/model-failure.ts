@@ -1,7 +1,7 @@
-import type { ModelError } from '../contracts/model.ts';
+import { ModelError } from '../contracts/model.ts';
 import type { StepFailure, StepRef, Store } from '../contracts/store.ts';
 import { persistently, timeLeftMs } from './attempt.ts';
-import { messageOf, modelFailed, modelRetry } from './failures.ts';
+import { isExpected, messageOf, modelFailed, modelRetry } from './failures.ts';
 
 /** Calls of one step that may fail before the next candidate is asked. */
 const MAX_FAILED_CALLS = 4;
@@ -10,11 +10,31 @@ const MAX_DELAY_MS = 30_000;
 /** A server that asks for more patience than this counts as out of service. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
+/** How a call failed: as its model or its server said, or by a mistake of this program's own. */
+export type CallFailure = Pick<
+  ModelError,
+  'message' | 'requestId' | 'refused' | 'retryable' | 'retryAfterMs'
+> & { kind: ModelError['kind'] | 'internal_error' };
+
 interface FailedCall {
-  error: ModelError;
+  error: CallFailure;
   callId: string;
   /** Calls of this step that failed before this one. */
   failedCalls: number;
+}
+
+/** Null for what has nothing to do with the call, and passes by itself or ends the turn for a reason of its own. */
+export function callFailure(error: unknown): CallFailure | null {
+  if (error instanceof ModelError) return error;
+  if (isExpected(error)) return null;
+  return {
+    kind: 'internal_error',
+    message: messageOf(error),
+    requestId: null,
+    refused: false,
+    retryable: true,
+    retryAfterMs: null,
+  };
 }
 
 /** Records a failed model call; answers the failure to throw: one that Temporal retries, or the step's end. */
@@ -23,7 +43,7 @@ export async function concludeFailure(
   ref: StepRef,
   call: FailedCall,
 ): Promise<Error> {
-  const failure = { reason: call.error.kind, message: messageOf(call.error) };
+  const failure = { reason: call.error.kind, message: messageOf(call.error.message) };
   const { requestId, refused } = call.error;
   await persistently(() =>
     store.steps.recordFailedCall(ref, call.callId, { requestId, error: failure.reason, refused }),

@@ -1,4 +1,3 @@
-import { ModelError } from '../contracts/model.ts';
 import type {
   BegunStep,
   RunningCall,
@@ -14,7 +13,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { fallbackAnswer } from './fallback-answer.ts';
 import { checkItems, settlement } from './finished-call.ts';
 import { modelFailed, throwingFailures, toolMissing } from './failures.ts';
-import { concludeFailure } from './model-failure.ts';
+import { callFailure, concludeFailure } from './model-failure.ts';
 import { safetyIdentifierOf } from './safety-identifier.ts';
 import { logModelCall, stepFields } from './step-log.ts';
 import { streamReply } from './stream-reply.ts';
@@ -107,9 +106,10 @@ async function callModel(
     logModelCall(dependencies.logger, { ...log, requestId, usage: response.usage?.call ?? null });
     return response.reply;
   } catch (error) {
-    if (!(error instanceof ModelError)) throw error;
-    logModelCall(dependencies.logger, { ...log, requestId: error.requestId, failure: error });
-    throw await concludeFailure(store, ref, { error, callId, failedCalls });
+    const failure = callFailure(error);
+    if (!failure) throw error;
+    logModelCall(dependencies.logger, { ...log, requestId: failure.requestId, failure });
+    throw await concludeFailure(store, ref, { error: failure, callId, failedCalls });
   }
 }
 

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from '../contracts/logger.ts';
-import type { ModelError, ModelRequest } from '../contracts/model.ts';
+import type { ModelRequest } from '../contracts/model.ts';
 import type { CallUsage, StepRef } from '../contracts/store.ts';
+import type { CallFailure } from './model-failure.ts';
 
 const HASH_CHARACTERS = 16;
 
@@ -14,7 +15,7 @@ export interface LoggedCall {
   startedAt: number;
   requestId: string | null;
   usage?: CallUsage | null;
-  failure?: ModelError;
+  failure?: CallFailure;
 }
 
 /** One line per model call: what an operator needs to find it at the provider, and nothing of what was said. */
@@ -31,8 +32,15 @@ export function logModelCall(logger: Logger, call: LoggedCall): void {
     input_tokens: usage?.inputTokens ?? null,
     output_tokens: usage?.outputTokens ?? null,
   };
-  if (failure) logger.warn('model call failed', { ...fields, failure: failure.kind });
-  else logger.info('step', fields);
+  if (!failure) logger.info('step', fields);
+  else if (failure.kind !== 'internal_error')
+    logger.warn('model call failed', { ...fields, failure: failure.kind });
+  else
+    logger.error('model call failed', {
+      ...fields,
+      failure: failure.kind,
+      error: failure.message,
+    });
 }
 
 export function stepFields({ tenant, turnId, step, fence }: StepRef, startedAt: number) {

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../contracts/json.ts';
 import type { BackgroundResponse } from '../contracts/model.ts';
-import type { CallUsage, StepRef, StoppableCall } from '../contracts/store.ts';
+import { isTurnkeeperError } from '../contracts/errors.ts';
+import type { CallUsage, StepRef, StoppableCall, TurnStore } from '../contracts/store.ts';
 import { replyCollector } from '../conversation/collect.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { messageOf } from './failures.ts';
@@ -76,6 +77,15 @@ export async function stopUnwanted(
   const { turns } = parts.store;
   const unwanted =
     (await turns.identifyOrphan(ref, callId, responseId).catch(() => false)) ||
-    (await turns.get(tenant, turnId).catch(() => null))?.state === 'sealed';
+    (await hasEnded(turns, tenant, turnId));
   if (unwanted) await stopResponse(parts, { tenant, turnId, callId, responseId, model });
+}
+
+/** Or was deleted. */
+async function hasEnded(turns: TurnStore, tenant: string, turnId: string): Promise<boolean> {
+  try {
+    return (await turns.get(tenant, turnId)).state === 'sealed';
+  } catch (error) {
+    return isTurnkeeperError(error, 'turn_not_found');
+  }
 }

@@ -9,7 +9,7 @@ import { planSummary, summaryWithGap, type PlannedSummary } from '../conversatio
 import { persistently, whileBeating } from './attempt.ts';
 import { cancelSignal } from './cancellation.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { messageOf, modelFailed, modelRetry, throwingFailures } from './failures.ts';
+import { isExpected, messageOf, modelFailed, modelRetry, throwingFailures } from './failures.ts';
 import { safetyIdentifierOf } from './safety-identifier.ts';
 
 type Dependencies = Pick<ActivityDependencies, 'store' | 'model' | 'logger'>;
@@ -23,8 +23,26 @@ const MAX_DELAY_MS = 600_000;
 export function createSummarize(dependencies: Dependencies): SummarizeActivities {
   return {
     summarize: (input) =>
-      throwingFailures(() => whileBeating(() => summarize(dependencies, input))),
+      throwingFailures(() => whileBeating(() => patiently(dependencies, input))),
   };
+}
+
+/** A mistake of this program's own is made again, and each time a model call is paid for: the sweep comes back to it. */
+async function patiently(
+  dependencies: Dependencies,
+  input: SummarizeInput,
+): Promise<{ more: boolean }> {
+  try {
+    return await summarize(dependencies, input);
+  } catch (error) {
+    if (isExpected(error)) throw error;
+    const { tenant, conversationId: conversation } = input;
+    const message = messageOf(error);
+    dependencies.logger.error('summary failed', { tenant, conversation, error: message });
+    throw activityInfo().attempt < PATIENCE
+      ? error
+      : modelFailed({ reason: 'internal_error', message });
+  }
 }
 
 async function summarize(

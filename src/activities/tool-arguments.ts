@@ -1,6 +1,8 @@
-import type { Json, JsonObject } from '../contracts/json.ts';
+import { isNestedDeeper, MAX_NESTING, type Json, type JsonObject } from '../contracts/json.ts';
 import type { Tools } from '../contracts/tools.ts';
 import type { ToolErrorOutput } from '../conversation/tool-output.ts';
+
+const TOO_DEEP = [`/ is nested deeper than ${MAX_NESTING} levels`];
 
 /** The arguments of a call as the model wrote them, if they are JSON that fits the tool's schema. */
 export function readArguments(
@@ -18,7 +20,7 @@ function checkArguments(
   name: string,
   value: Json,
 ): { value: JsonObject } | { mistake: ToolErrorOutput } {
-  const details = tools.checkArguments(name, value);
+  const details = isNestedDeeper(value) ? TOO_DEEP : tools.checkArguments(name, value);
   if (!details) return { value: value as JsonObject };
   const message = `The arguments do not fit the schema of ${name}.`;
   return { mistake: { type: 'invalid_arguments', message, details } };

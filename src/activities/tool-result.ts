@@ -1,4 +1,4 @@
-import type { Json } from '../contracts/json.ts';
+import { isNestedDeeper, MAX_NESTING, type Json } from '../contracts/json.ts';
 import { MAX_TOOL_OUTPUT_CHARACTERS, ToolUnavailable } from '../contracts/tools.ts';
 import type { ToolDefinition, Tools } from '../contracts/tools.ts';
 import type { ToolOutcome } from '../contracts/turn.ts';
@@ -54,6 +54,8 @@ function unavailable({ message, cause = message }: ToolUnavailable, told: string
 export function succeeded(tool: ToolDefinition, tools: Tools, returned: unknown): ToolResult {
   const value = toJson(returned);
   if (value === undefined) return invalidOutput(tool, 'is not JSON');
+  if (isNestedDeeper(value))
+    return invalidOutput(tool, `is nested deeper than ${MAX_NESTING} levels`);
   const output = resultOutput(value);
   if (output.length > MAX_TOOL_OUTPUT_CHARACTERS) {
     const size = `has ${output.length} characters, over ${MAX_TOOL_OUTPUT_CHARACTERS}`;

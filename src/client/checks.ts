@@ -1,4 +1,5 @@
 import { TurnkeeperError } from '../contracts/errors.ts';
+import { MAX_NESTING } from '../contracts/json.ts';
 
 /** Refuses a value with `invalid_request`, naming the field by its path. */
 export type Check = (value: unknown, path: string) => void;
@@ -6,14 +7,20 @@ export type Check = (value: unknown, path: string) => void;
 /** Checks of the fields of an object; others are refused. */
 export type Shape = Record<string, Check>;
 
-const MAX_DEPTH = 100;
 // Control characters, line and paragraph separators, lone surrogates, and what turns the direction of writing around.
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202a-\u202e\u2066-\u2069]/u;
 const LONE_SURROGATE = /\p{Cs}/u;
 
+const MAX_FIELD = 200;
+
 export function refuse(path: string, mistake: string): never {
-  const field = path || 'request';
+  const field = shortened(path) || 'request';
   throw new TurnkeeperError('invalid_request', `${field} ${mistake}.`, { field });
+}
+
+function shortened(path: string): string {
+  const part = MAX_FIELD / 2;
+  return path.length > MAX_FIELD ? `${path.slice(0, part)}…${path.slice(-part)}` : path;
 }
 
 export function optional(check: Check): Check {
@@ -101,7 +108,7 @@ export const jsonObject: Check = (value, path) => {
 };
 
 function json(value: unknown, path: string, depth: number): void {
-  if (depth > MAX_DEPTH) refuse(path, `is nested deeper than ${MAX_DEPTH} levels`);
+  if (depth > MAX_NESTING) refuse(path, `is nested deeper than ${MAX_NESTING} levels`);
   if (value === null || typeof value === 'boolean' || Number.isFinite(value)) return;
   if (typeof value === 'string') return string(value, path);
   if (Array.isArray(value)) {

@@ -6,7 +6,8 @@ import type { Parts } from './parts.ts';
 export async function compensateTurn(parts: Parts, turnId: string): Promise<Turn> {
   const { store, starter, logger, tenant } = parts;
   const turn = await store.compensations.request(tenant, turnId);
-  const compensate = turn.compensation === 'requested' ? { tenant, turnId } : null;
+  const isDue = turn.state === 'sealed' && turn.compensation === 'requested';
+  const compensate = isDue ? { tenant, turnId } : null;
   await startFollowUps({ starter, logger }, { compensate, summarize: null });
   return turn;
 }

@@ -2,6 +2,7 @@ import type { JsonObject } from '../contracts/json.ts';
 import type { Conversation, ConversationItem, Page, PageRequest } from '../contracts/store.ts';
 import { addItems, type AddedItems, type AddItems } from './add-items.ts';
 import { boolean, jsonObject, label, optional, shape, string } from './checks.ts';
+import { deleteConversation, type DeletedConversation } from './delete-conversation.ts';
 import type { Parts } from './parts.ts';
 import { checkSize, knownForm, PAGE, reportingOutage, requestKey } from './requests.ts';
 
@@ -53,6 +54,12 @@ export interface Conversations {
    * `conversation_not_found`, `conversation_busy` (`details.activeTurn`), `queue_full`, `idempotency_conflict`
    */
   addItems(id: string, request: AddItems): Promise<AddedItems>;
+  /**
+   * Deletes a conversation with its turns, items, events and files, and the key of what Temporal has of it. Once this has
+   * resolved nobody knows it any more; `remains` says what is not reached. Cancel the turn that holds it first.
+   * @throws TurnkeeperError `conversation_not_found`, `conversation_busy` (`details.activeTurn`), `compensation_running`
+   */
+  delete(id: string): Promise<DeletedConversation>;
 }
 
 const checkCreate = shape({
@@ -97,5 +104,6 @@ export function createConversations(parts: Parts): Conversations {
       );
     },
     addItems: async (id, request) => await reportingOutage(() => addItems(parts, id, request)),
+    delete: async (id) => await reportingOutage(() => deleteConversation(parts, id)),
   };
 }

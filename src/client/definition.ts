@@ -1,6 +1,7 @@
 import type { AssistantDefinition } from '../contracts/assistant.ts';
 import { TurnkeeperError } from '../contracts/errors.ts';
 import type { Json, JsonObject } from '../contracts/json.ts';
+import { RUN_CODE } from '../contracts/tools.ts';
 import {
   integer,
   jsonObject,
@@ -45,7 +46,12 @@ const parametersSchema: Check = (value, path) => {
   checkJsonSchema(schema, path);
 };
 
-const clientTool = shape({ name: toolName, description: text, parameters: parametersSchema });
+const clientToolName: Check = (value, path) => {
+  toolName(value, path);
+  if (value === RUN_CODE) refuse(path, `must not be ${RUN_CODE}: that tool is built in`);
+};
+
+const clientTool = shape({ name: clientToolName, description: text, parameters: parametersSchema });
 
 /** Tools whose calls the provider answers itself; any other call would be left without its output. */
 const RUN_BY_PROVIDER = /^(web_search|file_search|code_interpreter|image_generation|mcp)/;

@@ -1,5 +1,5 @@
 import type { DocumentRecord, Page, PageRequest } from '../contracts/store.ts';
-import { describeError } from '../recovery/recovery.ts';
+import { describeError } from '../contracts/thrown.ts';
 import { label, optional, shape } from './checks.ts';
 import { newDocument, type AddDocument } from './new-document.ts';
 import type { Parts } from './parts.ts';

@@ -4,8 +4,14 @@ import type { Limits } from '../conversation/limits.ts';
 import { oneOf, optional, refuse, shape, string, text, type Check, type Shape } from './checks.ts';
 import { checkLimit, checkSize } from './requests.ts';
 
+/** What a message has that was read from a conversation; it is not kept. */
+export interface ReadMessage {
+  id?: string;
+  status?: 'in_progress' | 'completed' | 'incomplete';
+}
+
 /** A message as the Responses API takes it. */
-export interface InputItem {
+export interface InputItem extends ReadMessage {
   type?: 'message';
   role: 'user' | 'system' | 'developer';
   content: string | InputPart[];
@@ -42,12 +48,31 @@ export function listItems<T>(
 ): Item[] {
   if (list.length === 0) throw emptyInput(field);
   checkLimit(list.length, `items of ${field}`, 'maxItemsPerTurn', limits);
-  const items = list.map((item, index) => message(item, `${field}[${index}]`));
+  const items = list.map((item, index) => {
+    requireMessage(item, `${field}[${index}].type`);
+    return message(item, `${field}[${index}]`);
+  });
   checkSize(items, field, 'maxInputBytes', limits);
   return items;
 }
 
+/** Before its fields are looked at: those of other items are not known. */
+function requireMessage(item: unknown, path: string): void {
+  const { type } = (item ?? {}) as Record<string, unknown>;
+  if (type !== undefined && type !== 'message')
+    refuse(
+      path,
+      'must be message: only messages are taken, no calls, outputs, reasoning or references',
+    );
+}
+
+export const READ_MESSAGE: Shape = {
+  id: optional(string),
+  status: optional(oneOf('in_progress', 'completed', 'incomplete')),
+};
+
 const checkMessage = shape({
+  ...READ_MESSAGE,
   type: optional(oneOf('message')),
   role: oneOf('user', 'system', 'developer'),
   content: () => undefined,

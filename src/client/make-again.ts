@@ -7,7 +7,7 @@ import { inputItems, type InputItem } from './input.ts';
 import type { Parts } from './parts.ts';
 import { requestKey } from './requests.ts';
 
-/** Keys are as those of `turns.start`: 1–255 printable characters, the tenant's and not a user's. */
+/** Keys are as those of `turns.start`, and hold for retries, regenerations or edits of this turn alone. */
 export interface RetryTurn {
   idempotencyKey?: string;
 }

@@ -5,6 +5,7 @@ import {
   type SearchAttributePair,
 } from '@temporalio/common';
 import type { Logger } from '../contracts/logger.ts';
+import { describeError } from '../contracts/thrown.ts';
 import type { TurnInput } from '../contracts/turn.ts';
 
 const keyword = (name: string) => defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
@@ -26,16 +27,22 @@ type Fields = (input: TurnInput) => SearchAttributePair[];
  * log tells the command that registers it.
  */
 export async function registeredAttributes(client: Client, logger: Logger): Promise<Fields> {
-  const registered = await customAttributes(client, logger);
-  const names = Object.values(SEARCH_ATTRIBUTES).map(({ name }) => name);
-  const missing = names.filter((name) => registered?.[name] !== KEYWORD_CODE);
-  if (registered && missing.length > 0) {
+  const missing = await missingAttributes(client, logger);
+  if (missing && missing.length > 0) {
     logger.warn('search attributes are not registered, turns start without them', {
       missing,
       command: registrationCommand(client.options.namespace, missing),
     });
   }
-  return (input) => attributes(input).filter(({ key }) => !missing.includes(key.name));
+  return (input) =>
+    attributes(input).filter(({ key }) => missing !== null && !missing.includes(key.name));
+}
+
+/** Names of those that are not registered; null where it cannot be told, as on Temporal Cloud. */
+export async function missingAttributes(client: Client, logger: Logger): Promise<string[] | null> {
+  const registered = await customAttributes(client, logger);
+  const names = Object.values(SEARCH_ATTRIBUTES).map(({ name }) => name);
+  return registered && names.filter((name) => registered[name] !== KEYWORD_CODE);
 }
 
 function attributes({ tenant, conversationId, assistant }: TurnInput): SearchAttributePair[] {
@@ -46,7 +53,7 @@ function attributes({ tenant, conversationId, assistant }: TurnInput): SearchAtt
   ];
 }
 
-function registrationCommand(namespace: string, names: string[]): string {
+export function registrationCommand(namespace: string, names: string[]): string {
   const flags = names.map((name) => `--name ${name}`).join(' ');
   return `temporal operator search-attribute create --namespace ${namespace} ${flags} --type Keyword`;
 }
@@ -63,7 +70,7 @@ async function customAttributes(
     );
     return answer.customAttributes;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeError(error);
     logger.warn('search attributes not looked up, turns start without them', { error: reason });
     return null;
   }

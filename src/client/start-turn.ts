@@ -15,8 +15,9 @@ export interface StartTurn {
   /** A string is one message of the user. */
   input: string | InputItem[];
   /**
-   * 1–255 printable characters; holds for the life of the conversation. Keys are the tenant's, not a user's: whoever sends
-   * one with the same request gets the turn. Put who asks into a key that somebody else chose.
+   * 1–255 printable characters; holds for turns of this conversation, as long as that lives: in another one it starts another
+   * turn. Keys are the tenant's, not a user's: whoever sends one with the same request gets the turn. Put who asks into a
+   * key that somebody else chose.
    */
   idempotencyKey?: string;
   /**

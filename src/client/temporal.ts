@@ -9,12 +9,14 @@ import {
   type ConnectionOptions,
   type WorkflowStartOptions,
 } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { ACTIONS_SUBMITTED } from '../contracts/actions.ts';
 import { TurnkeeperError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
 import { compensationId } from '../contracts/starter.ts';
 import type { ExecutionState, TurnStarter } from '../contracts/starter.ts';
 import type { CompensateInput, IngestInput, SummarizeInput, TurnInput } from '../contracts/turn.ts';
+import { runningWorkflows } from './running-workflows.ts';
 import { registeredAttributes } from './search-attributes.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -73,6 +75,13 @@ async function namespaceClient(connection: ConnectionLike, namespace: string): P
   return new Client({ connection, namespace });
 }
 
+/** The same client, with a codec for what it sends and gets. */
+export function withCodec(client: Client, codec: PayloadCodec): Client {
+  const { connection, options } = client;
+  const dataConverter = { payloadCodecs: [codec] };
+  return new Client({ connection, namespace: options.namespace, dataConverter });
+}
+
 function notServed(address: string, namespace: string, error: unknown): TurnkeeperError {
   return new TurnkeeperError(
     'temporal_unreachable',
@@ -127,6 +136,7 @@ export async function temporalStarter({
       }),
     wake: (turnId) => call(() => wake(client, turnId)),
     executionState: (workflowId) => call(() => executionState(client, workflowId)),
+    running: (type, page) => call(() => runningWorkflows(client, taskQueue, type, page)),
     cancel: (workflowId) =>
       call(async () => {
         await workflow.getHandle(workflowId).cancel().catch(ignore(WorkflowNotFoundError));

@@ -20,7 +20,10 @@ export interface TurnResult {
   /** Passages that the model was given. */
   sources: Source[];
   usage: Usage;
-  /** Tool calls that took effect, or may have, in order. */
+  /**
+   * Tool calls of this turn that took effect, or may have, in order. Those that a retry goes on from are effects of the turn
+   * that `turn.origin` names.
+   */
   effects: TurnEffect[];
 }
 

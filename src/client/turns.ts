@@ -80,7 +80,8 @@ export interface Turns {
   cancel(turnId: string, options?: CancelTurn): Promise<Turn>;
   /**
    * Has what the turn's tools did undone where they can: now when it has ended, else when it does, however that is.
-   * Answers the turn as it stands; `compensation` says how far that is. Repeating it changes nothing.
+   * Answers the turn as it stands; `compensation` says how far that is, `requested` from now on unless a turn that has ended
+   * has nothing to undo. Repeating it changes nothing.
    * @throws TurnkeeperError `turn_not_found`
    */
   compensate(turnId: string): Promise<Turn>;
@@ -100,7 +101,8 @@ export interface Turns {
   /**
    * Goes on from where an unsuccessful turn ended, the last one of its conversation, as a new turn in its place: with its
    * input, its replies that called tools, and what these came to. No tool is called again that was; the partial answer is
-   * made anew. Where an effect was undone meanwhile, the model is told. Items of the old turn are superseded.
+   * made anew. Where an effect was undone meanwhile, the model is told. Items of the old turn are superseded. Nothing is
+   * retried, or regenerated, that a later turn or added items have come after.
    * @throws TurnkeeperError `turn_not_found`, `turn_not_retryable`, `compensation_running`, `conversation_busy`,
    * `idempotency_conflict`, `invalid_request`
    */
@@ -114,8 +116,10 @@ export interface Turns {
   regenerate(turnId: string, request?: RegenerateTurn): Promise<Turn>;
   /**
    * Starts a turn with another input in a conversation of its own, which begins with all that came before the edited one:
-   * results of tools included, which are not called again for it. The old conversation stays as it is.
-   * @throws TurnkeeperError `turn_not_found`, `turn_not_retryable` (it waits in the queue), `input_empty`,
+   * results of tools included, which are not called again for it. The old conversation stays as it is; where what was done
+   * in it is undone, the new one is told, too. Without readers it goes on for as long as the edited one would have. One that
+   * ended in the queue is edited as what it would have been: the branch parts before the next turn that came after it.
+   * @throws TurnkeeperError `turn_not_found`, `conversation_not_found`, `turn_not_retryable` (it still waits in the queue), `input_empty`,
    * `input_too_large`, `idempotency_conflict`, `invalid_request`
    */
   edit(turnId: string, request: EditTurn): Promise<Turn>;

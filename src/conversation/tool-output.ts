@@ -1,19 +1,23 @@
 import type { Json } from '../contracts/json.ts';
 
+/** docs/errors.md is held against this list. */
+export const TOOL_ERRORS = [
+  'unknown_tool',
+  'invalid_json',
+  'invalid_arguments',
+  'tool_error',
+  'tool_unavailable',
+  'invalid_output',
+  'timeout',
+  'outcome_unknown',
+  'not_started',
+  'denied',
+  'undone',
+] as const;
+
 /** What went wrong with a tool call, in the form the model reads it. */
 export interface ToolErrorOutput {
-  type:
-    | 'unknown_tool'
-    | 'invalid_json'
-    | 'invalid_arguments'
-    | 'invalid_output'
-    | 'tool_error'
-    | 'tool_unavailable'
-    | 'timeout'
-    | 'outcome_unknown'
-    | 'not_started'
-    | 'undone'
-    | 'denied';
+  type: (typeof TOOL_ERRORS)[number];
   message: string;
   details?: Json;
 }

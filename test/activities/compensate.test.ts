@@ -151,10 +151,11 @@ describe('an effect', () => {
     }
   });
 
-  it('is given up when ten workers have died of it', async () => {
+  it('is given up when the worker of its tenth attempt has died', async () => {
     const compensate = vi.fn<Compensate>();
-    const { outcome } = undo([tool(compensate)], { begun: after(10) });
+    const { outcome, compensations } = undo([tool(compensate)], { begun: after(10) });
     await expect(outcome).rejects.toMatchObject({ type: 'interrupted', nonRetryable: true });
+    expect(compensations.begin.mock.calls).toMatchObject([[{ maxAttempts: 10 }]]);
     expect(compensate).not.toHaveBeenCalled();
   });
 
@@ -193,6 +194,7 @@ describe('an effect that could not be undone', () => {
   it('is marked so, and operators are told', async () => {
     const { compensations, logger, activities } = setting([]);
     await attemptOf().run(activities.failCompensation, input);
+    expect(compensations.begin.mock.calls).toMatchObject([[{ maxAttempts: 0 }]]);
     expect(compensations.settle.mock.calls).toMatchObject([[{ step: STEP.step }, failure]]);
     expect(logger.error).toHaveBeenCalledExactlyOnceWith('effect not undone', fields);
   });

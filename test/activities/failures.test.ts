@@ -54,6 +54,18 @@ describe('what an activity throws', () => {
     expect(messageOf('thrown text')).toBe('thrown text');
   });
 
+  it.each<[string, unknown]>([
+    ['throws when it is asked for its words', { toString: () => Promise.reject.call(null) }],
+    ['has no words', Object.create(null)],
+    [
+      'has words that are none',
+      Object.assign(new Error(), { message: Object.create(null) as string }),
+    ],
+    ['lies about what it is', new Proxy({}, { getPrototypeOf: () => [] as never, get: () => 1 })],
+  ])('has a message though what was thrown %s', (_, thrown) => {
+    expect(messageOf(thrown)).toBe('Something was thrown that cannot be put into words.');
+  });
+
   it('asks for a delay in whole milliseconds, one at least', () => {
     const failure = { reason: 'server_error', message: 'It broke.' };
     expect(modelRetry(failure, 12.4)).toMatchObject({ nextRetryDelay: 12 });

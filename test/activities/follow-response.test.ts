@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createRespond } from '../../src/activities/respond.ts';
+import { TurnkeeperError } from '../../src/contracts/errors.ts';
 import type { Item, JsonObject } from '../../src/contracts/json.ts';
 import { ModelError, type ModelErrorKind, type ModelEvent } from '../../src/contracts/model.ts';
 import {
@@ -74,7 +75,7 @@ interface Setup {
   /** The create's, then those that go on with it. */
   connections?: Connection[];
   polls?: (JsonObject | null | ModelError)[];
-  turnState?: Turn['state'];
+  turnState?: Turn['state'] | 'deleted';
   /** Its id was learnt too late for the store to take it as an event. */
   orphan?: boolean;
 }
@@ -92,7 +93,10 @@ function respond(setup: Setup) {
     return answer;
   });
   const turns = {
-    get: async () => ({ state: turnState }),
+    get: async () => {
+      if (turnState === 'deleted') throw new TurnkeeperError('turn_not_found', 'Deleted.');
+      return { state: turnState };
+    },
     settleAbandoned: vi.fn(),
     markStopped: vi.fn(),
     identifyOrphan: vi.fn<TurnStore['identifyOrphan']>(async () => orphan),
@@ -247,6 +251,7 @@ describe('a response in the background', () => {
 
   it.each([
     ['whose turn is sealed when the step is lost is stopped', 'sealed', false, 1],
+    ['whose turn is deleted by then is stopped', 'deleted', false, 1],
     ['that another attempt may have gone on with is left alone', 'started', false, 0],
     ['that nobody else can know of is stopped, also under a turn that goes on', 'started', true, 1],
   ] as const)('%s', async (_, turnState, orphan, times) => {

@@ -4,10 +4,12 @@ import { createRespond } from '../../src/activities/respond.ts';
 import type { Item } from '../../src/contracts/json.ts';
 import { ModelError, type ModelEvent } from '../../src/contracts/model.ts';
 import { StepRefused, StoreUnavailable } from '../../src/contracts/store.ts';
+import type { ToolDefinition } from '../../src/contracts/tools.ts';
 import {
   appender,
   attemptOf,
   completed,
+  context,
   modelOf,
   ports,
   shutDown,
@@ -41,11 +43,21 @@ async function* hanging(signal: AbortSignal): AsyncGenerator<ModelEvent> {
   });
 }
 
-function respond({ steps = stepStore(), say = answering as typeof hanging } = {}) {
+function clientTool(): ToolDefinition {
+  const parameters = { type: 'object' };
+  return { name: 'ask', description: 'Asks.', parameters, policy: 'at-most-once' };
+}
+
+function respond({
+  steps = stepStore(),
+  say = answering as typeof hanging,
+  tools = [] as ToolDefinition[],
+} = {}) {
+  steps.loadContext.mockResolvedValue(context({ tools: tools.map(({ name }) => name) }));
   const environment = attemptOf();
   const events = appender();
   const model = modelOf(say);
-  const activity = createRespond(ports({ steps, appender: events, model }));
+  const activity = createRespond(ports({ steps, appender: events, model, tools }));
   const input = { ...TURN, step: 'respond:1', after: [], model: 'small', follows: null };
   const reply = environment.run(activity, input).catch((error: unknown) => error);
   const streaming = () => vi.waitUntil(() => events.appended.length === 1);
@@ -94,6 +106,37 @@ describe('a model call', () => {
     expect(steps.settleResponse).toHaveBeenCalledTimes(2);
     expect(steps.settleResponse.mock.lastCall?.[1].items).toEqual([MESSAGE]);
   });
+
+  it('that comes to nothing by a mistake of ours is not paid for without end', async () => {
+    for (const failedCalls of [0, 3]) {
+      const steps = stepStore();
+      const intent = { callId: 'call', failedCalls, abandonedCalls: 0, orphans: 0 };
+      steps.recordIntent.mockResolvedValue(intent);
+      steps.settleResponse.mockRejectedValue(new RangeError('Maximum call stack size exceeded'));
+      const { reply } = respond({ steps });
+      const last = failedCalls === 3;
+      expect(await reply).toMatchObject({ type: last ? 'model_failed' : 'model_retry' });
+      const failure = { requestId: null, error: 'internal_error', refused: false };
+      expect(steps.recordFailedCall.mock.calls).toMatchObject([[{}, 'call', failure]]);
+      const ended = { reason: 'internal_error', message: 'Maximum call stack size exceeded' };
+      expect(steps.settleFailure.mock.calls).toMatchObject(last ? [[{}, ended]] : []);
+    }
+  });
+
+  it.each([clientTool(), { ...clientTool(), run: () => 'ran', approval: 'always' as const }])(
+    'that asks for a tool with arguments without end waits for nobody: the model is told',
+    async (definition) => {
+      const deep = `{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`;
+      const call = { type: 'function_call', call_id: 'c', name: 'ask', arguments: deep };
+      const asking = async function* () {
+        yield completed([call]);
+      };
+      const { reply, steps } = respond({ say: asking, tools: [definition] });
+      expect(await reply).toMatchObject({ kind: 'calls', calls: [{ callId: 'c' }] });
+      expect(steps.settleResponse.mock.lastCall?.[1]).toMatchObject({ items: [call] });
+      expect(steps.settleResponse.mock.lastCall?.[1].waiting).toBeUndefined();
+    },
+  );
 
   it('stops when the turn is cancelled', async () => {
     const { reply, environment, streaming, steps } = respond({ say: hanging });

@@ -291,6 +291,13 @@ describe('a tool that runs', () => {
     expect(steps.settleTool).toHaveBeenCalledTimes(2);
   });
 
+  it('has failed when it throws what has no words', async () => {
+    const wordless = () => Promise.reject(Object.create(null) as Error);
+    const { outcome, settled } = run(tool({ run: wordless }));
+    await expect(outcome).resolves.toEqual({ outcome: 'failed' });
+    expect(settled()?.error?.reason).toBe('tool_error');
+  });
+
   it('whose step was taken over meanwhile fails retryably', async () => {
     const steps = stepStore();
     steps.settleTool.mockRejectedValue(
@@ -404,6 +411,7 @@ describe('what a tool returns', () => {
     ['has a big integer', { count: 1n }],
     ['is a function', () => undefined],
     ['is longer than a model can read', 'x'.repeat(262_145)],
+    ['is nested without end', JSON.parse(nested(5_000))],
   ])('is a mistake the model is told of when it %s', async (_, returned) => {
     const { outcome, settled } = run(tool({ run: () => returned as string }));
     await expect(outcome).resolves.toEqual({ outcome: 'failed' });
@@ -412,6 +420,10 @@ describe('what a tool returns', () => {
     });
   });
 });
+
+function nested(levels: number): string {
+  return `${'['.repeat(levels)}${']'.repeat(levels)}`;
+}
 
 function collectGarbage(): void {
   setFlagsFromString('--expose-gc');

@@ -24,6 +24,7 @@ const FULL: AssistantDefinition = {
   },
 };
 const CLIENT_TOOL = { name: 'pick', description: 'Picks.', parameters: { type: 'object' } };
+const LOOKS_AHEAD = { properties: { a: { pattern: '(?=a)b' } } };
 const UNKNOWN = '01890000-0000-7000-8000-000000000000';
 
 let world: World;
@@ -120,6 +121,12 @@ describe('assistants', () => {
       /a twice/,
     ],
     [
+      'a tool of the caller under the name of the one that is built in',
+      { clientTools: [{ ...CLIENT_TOOL, name: 'run_code' }] },
+      'invalid_request',
+      /^clientTools\[0\]\.name must not be run_code/,
+    ],
+    [
       'a tool of the caller without a description',
       { clientTools: [{ ...CLIENT_TOOL, description: ' ' }] },
       'invalid_request',
@@ -137,6 +144,13 @@ describe('assistants', () => {
       'invalid_schema',
       /^clientTools\[0\]\.parameters/,
     ],
+    [
+      'a tool of the caller with a pattern that may take for ever',
+      { clientTools: [{ ...CLIENT_TOOL, parameters: { type: 'object', ...LOOKS_AHEAD } }] },
+      'invalid_schema',
+      /^clientTools\[0\]\.parameters .* pattern \/\(\?=a\)b\/ .* it looks ahead/,
+    ],
+    ['such a pattern in a format', format(LOOKS_AHEAD), 'invalid_schema', /^text\.format\.schema/],
     [
       'actions that wait for no time',
       { limits: { actionTimeoutMs: 0 } },

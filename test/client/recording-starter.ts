@@ -1,5 +1,5 @@
 import { TurnkeeperError } from '../../src/contracts/errors.ts';
-import type { ExecutionState, TurnStarter } from '../../src/contracts/starter.ts';
+import type { ExecutionState, TurnStarter, WorkflowType } from '../../src/contracts/starter.ts';
 import type {
   CompensateInput,
   IngestInput,
@@ -17,8 +17,17 @@ export class RecordingStarter implements TurnStarter {
   readonly terminated: string[] = [];
   readonly woken: string[] = [];
   readonly asked: string[] = [];
-  /** What became of workflows; others are running. */
+  /** What became of workflows. */
   readonly states = new Map<string, ExecutionState>();
+  /** And of all others. */
+  otherwise: ExecutionState = 'running';
+  /** Ids of workflows that run, in pages of their own. */
+  readonly listed: Record<WorkflowType, string[]> = {
+    turn: [],
+    compensate: [],
+    summarize: [],
+    ingest: [],
+  };
   /** While true, nothing reaches Temporal. */
   away = false;
   /** What the workflow does when it is cancelled. */
@@ -52,7 +61,15 @@ export class RecordingStarter implements TurnStarter {
   async executionState(workflowId: string): Promise<ExecutionState> {
     await this.reach();
     this.asked.push(workflowId);
-    return this.states.get(workflowId) ?? 'running';
+    return this.states.get(workflowId) ?? this.otherwise;
+  }
+
+  async running(type: WorkflowType, { limit, after }: { limit: number; after: string | null }) {
+    await this.reach();
+    const from = Number(after ?? 0);
+    const end = from + limit;
+    const ids = this.listed[type];
+    return { ids: ids.slice(from, end), next: end < ids.length ? String(end) : null };
   }
 
   async cancel(workflowId: string): Promise<void> {

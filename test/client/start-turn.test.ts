@@ -115,6 +115,41 @@ describe('starting a turn with a key', () => {
     await expectRefused(other, 'idempotency_conflict', /turn-1/);
   });
 
+  it('takes one key for each operation on each resource, and in each tenant', async () => {
+    const idempotencyKey = 'the same everywhere';
+    const { client: other } = world.client({ tenant: 'another' });
+    const keyed = async (by: Turnkeeper) => {
+      const { id: assistantId } = await by.assistants.create({
+        ...{ name: 'Keyed', model: 'test-model', idempotencyKey },
+      });
+      const { id: conversationId } = await by.conversations.create({ idempotencyKey });
+      const document = { base: 'b', name: 'n.md', content: 'c', idempotencyKey };
+      const { id: documentId } = await by.documents.add(document);
+      const talk = { assistantId, conversationId };
+      const { id: turnId } = await by.turns.start({ ...talk, input: 'Hello', idempotencyKey });
+      return { ...talk, documentId, turnId };
+    };
+    const here = await keyed(client);
+    expect(await keyed(client)).toEqual(here);
+    const { assistantId, conversationId, turnId } = here;
+    const { id: elsewhere } = await client.conversations.create();
+    const hello = { assistantId, input: 'Hello', idempotencyKey };
+    const second = await client.turns.start({ ...hello, conversationId: elsewhere });
+    const items = [{ role: 'user', content: 'x' } as const];
+    await world.store.turns.seal('default', turnId, { status: 'cancelled' });
+    const retry = await client.turns.retry(turnId, { idempotencyKey });
+    await world.store.turns.seal('default', retry.id, { status: 'cancelled' });
+    const anew = await client.turns.regenerate(retry.id, { idempotencyKey });
+    await world.store.turns.seal('default', anew.id, { status: 'cancelled' });
+    const edit = await client.turns.edit(anew.id, { input: 'Hi', idempotencyKey });
+    for (let times = 0; times < 2; times += 1)
+      await client.conversations.addItems(conversationId, { items, idempotencyKey });
+    const made = [second.id, retry.id, anew.id, edit.id];
+    const all = [...Object.values(here), ...Object.values(await keyed(other)), ...made];
+    expect(new Set(all).size).toBe(all.length);
+    expect(await itemsOf(conversationId)).toHaveLength(2);
+  });
+
   it('starts the turn of then when that was accepted only', async () => {
     const talk = await newTalk(client);
     const request = { ...talk, input: 'Hello', idempotencyKey: 'turn-1' };

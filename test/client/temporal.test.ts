@@ -9,7 +9,7 @@ import type { Logger } from '../../src/contracts/logger.ts';
 import { compensationId, type TurnStarter } from '../../src/contracts/starter.ts';
 import type { TurnInput } from '../../src/contracts/turn.ts';
 import { hasPart, requirePart } from '../support/require-part.ts';
-import { freshTaskQueue, testTemporal } from '../support/temporal.ts';
+import { freshTaskQueue, newNamespace, testTemporal } from '../support/temporal.ts';
 import { expectRefused } from './world.ts';
 
 const warnings: [string, JsonObject | undefined][] = [];
@@ -91,6 +91,24 @@ describe('starting a turn in Temporal', () => {
       runId,
       status: { name: 'TERMINATED' },
     });
+  });
+
+  it('lists those that run on its task queue, in pages', async () => {
+    const inputs = [turnInput(), turnInput(), turnInput()];
+    for (const input of inputs) await starter.startTurn(input);
+    const [ended, ...running] = inputs.map(({ turnId }) => turnId);
+    await starter.terminate(ended ?? '', 'test');
+    const listed = async () => {
+      const found: string[] = [];
+      for (let after: string | null = null; ;) {
+        const page = await starter.running('turn', { limit: 1, after });
+        found.push(...page.ids);
+        if (page.next === null) break;
+        after = page.next;
+      }
+      return inputs.map(({ turnId }) => turnId).filter((id) => found.includes(id));
+    };
+    await expect.poll(listed, { timeout: 20_000 }).toEqual(running);
   });
 
   it('cuts the name of an assistant to what fits into a summary', async () => {
@@ -196,12 +214,7 @@ describe('search attributes that are not registered', () => {
   needsTemporal();
 
   it('are left out, and the log tells the command that registers them', async () => {
-    const namespace = `ns-${randomUUID()}`;
-    const retention = { seconds: 86_400 };
-    await client.workflowService.registerNamespace({
-      namespace,
-      workflowExecutionRetentionPeriod: retention as never,
-    });
+    const namespace = await newNamespace(client);
     const own = await connectTemporal({ ...testTemporal(), namespace });
     warnings.length = 0;
     const plain = await temporalStarter({

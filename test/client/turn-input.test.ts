@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Turnkeeper } from '../../src/client/client.ts';
-import type { ErrorCode } from '../../src/contracts/errors.ts';
+import type { ErrorCode, TurnkeeperError } from '../../src/contracts/errors.ts';
+import type { Json } from '../../src/contracts/json.ts';
 import { expectRefused, newTalk, startWorld, type World } from './world.ts';
 
 const UNKNOWN = '01890000-0000-7000-8000-000000000000';
@@ -33,12 +34,19 @@ describe('a turn that cannot be started', () => {
       'invalid_request',
       /role/,
     ],
-    ['another item', [{ type: 'function_call_output' }], 'invalid_request', /^input\[0\]\./],
+    ...['function_call', 'function_call_output', 'reasoning', 'item_reference'].map(
+      (type): [string, unknown, ErrorCode, RegExp] => [
+        `another item: ${type}`,
+        [{ type, id: 'x', call_id: 'x', role: 'user' }],
+        'invalid_request',
+        /^input\[0\]\.type must be message: only messages are taken/,
+      ],
+    ),
     [
       'a field that is not known',
-      [{ role: 'user', content: 'x', id: '1' }],
+      [{ role: 'user', content: 'x', name: 'Ann' }],
       'invalid_request',
-      /\.id is/,
+      /\.name is/,
     ],
     ['content of another kind', user(7), 'invalid_request', /^input\[0\]\.content must be/],
     ['null for a part', user([null]), 'invalid_request', /^input\[0\]\.content\[0\]\.type must be/],
@@ -78,6 +86,20 @@ describe('a turn that cannot be started', () => {
       code: 'input_too_large',
       details: { limit: 'maxItemsPerTurn', max: 1, actual: 2 },
     });
+  });
+
+  it('shortens the name of a field that nests', async () => {
+    const talk = await newTalk(client);
+    let deep: unknown = null;
+    for (let depth = 0; depth < 150; depth += 1) deep = [deep];
+    const turn = await client.turns.start({ ...talk, input: 'x' });
+    const submitting = client.turns.submit(turn.id, {
+      outputs: [{ callId: 'a', output: deep as Json }],
+    });
+    const field = expect.stringMatching(/^outputs\[0\]\.output[[\]0]+…[[\]0]+$/) as string;
+    const error = await submitting.catch((thrown: unknown) => thrown as TurnkeeperError);
+    expect(error).toMatchObject({ code: 'invalid_request', details: { field } });
+    expect((error as TurnkeeperError).message.length).toBeLessThan(400);
   });
 
   it('refuses ids that are not known', async () => {

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ERROR_CODES } from '../../src/contracts/errors.ts';
+import { TOOL_ERRORS } from '../../src/conversation/tool-output.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -21,6 +22,12 @@ describe('docs/errors.md', () => {
     const rows = (await read('docs/errors.md')).matchAll(/^\| `(\w+)` \|.*\| ([^|]+) \|$/gm);
     const listed = [...rows].map(([, code, advice]) => [code, advice]);
     expect(listed.sort()).toEqual(Object.entries(ERROR_CODES).sort());
+  });
+
+  it('has one row for each error that a model can read of a tool call', async () => {
+    const [, section = ''] = (await read('docs/errors.md')).split('## What tools tell the model');
+    const rows = [...section.matchAll(/^\| `(\w+)` \|/gm)].map(([, type]) => type);
+    expect(rows).toEqual(TOOL_ERRORS);
   });
 });
 
