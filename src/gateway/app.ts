@@ -9,6 +9,7 @@ import { describeRoutes } from './openapi.ts';
 import { readJson, validatorCompiler } from './parsing.ts';
 import { actionRoutes } from './routes/actions.ts';
 import { assistantRoutes } from './routes/assistants.ts';
+import { answerPreflight, codecRoutes, guestOf } from './routes/codec.ts';
 import { consoleRoutes } from './routes/console.ts';
 import { conversationRoutes } from './routes/conversations.ts';
 import { documentRoutes } from './routes/documents.ts';
@@ -23,6 +24,7 @@ import { STREAM_TIMING } from './streams/deliver.ts';
 import { createStreams } from './streams/streams.ts';
 import { MAX_PAYLOAD_BYTES } from './streams/websocket.ts';
 import { TurnkeeperError } from '../contracts/errors.ts';
+import { describeError } from '../contracts/thrown.ts';
 
 /** A request that has not come whole by then is given up. */
 const REQUEST_TIMEOUT_MS = 120_000;
@@ -31,15 +33,17 @@ const HEADERS_TIMEOUT_MS = 15_000;
 const MAX_PARAM_LENGTH = 72;
 
 export type GatewayOptions = Pick<Context, 'clientFor' | 'limits' | 'info' | 'logger'> &
-  Partial<Pick<Context, 'timing'>> & {
+  Partial<Pick<Context, 'timing' | 'codec' | 'codecOrigin' | 'databaseAnswers'>> & {
     /** Readers that wait in this process at most. */
     maxStreams: number;
   };
 
 /** The HTTP application, apart from listening. Closing it ends its streams, whose readers come back. */
 export async function createGateway(options: GatewayOptions): Promise<App> {
-  const { maxStreams, timing = STREAM_TIMING, ...parts } = options;
+  const { maxStreams, timing = STREAM_TIMING, codec = null, codecOrigin = null } = options;
+  const { clientFor, limits, info, logger, databaseAnswers = () => Promise.resolve() } = options;
   const streams = createStreams(maxStreams);
+  const parts = { clientFor, limits, info, databaseAnswers, logger, codec, codecOrigin };
   const context: Context = { ...parts, streams, timing };
   const app: App = fastify({
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -74,9 +78,10 @@ export async function createGateway(options: GatewayOptions): Promise<App> {
   await describeRoutes(app, context.info.version);
   await app.register(fastifyWebsocket, { options: { maxPayload: MAX_PAYLOAD_BYTES } });
   // Behind the plugin's own hook, which lets go of a handshake that is refused.
-  app.addHook('onRequest', (request, _reply, done) => {
-    refuseForeignPages(request.headers);
-    done();
+  app.addHook('onRequest', (request, reply, done) => {
+    const guest = guestOf(request, codecOrigin);
+    refuseForeignPages(request.headers, guest);
+    if (!answerPreflight(request, reply, guest)) done();
   });
   for (const routes of ROUTES) routes(app, context);
   await app.ready();
@@ -94,6 +99,7 @@ const ROUTES = [
   socketRoutes,
   documentRoutes,
   fileRoutes,
+  codecRoutes,
   consoleRoutes,
 ];
 
@@ -107,7 +113,7 @@ function answerError(
   const status = STATUS[refusal.code];
   if (status >= 500) {
     const { url } = request.routeOptions;
-    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const reason = (error instanceof Error && error.stack) || describeError(error);
     logger.error('a request failed', { method: request.method, route: url ?? null, reason });
   }
   return reply.code(status).send(errorBody(refusal));

@@ -9,6 +9,7 @@ import type {
   RawServerDefault,
 } from 'fastify';
 import type { Turnkeeper } from '../client/client.ts';
+import type { RemoteCodec } from '../contracts/codec.ts';
 import type { Logger } from '../contracts/logger.ts';
 import type { Limits } from '../conversation/limits.ts';
 import type { StreamTiming } from './streams/deliver.ts';
@@ -30,7 +31,13 @@ export interface Context {
   clientFor: (request: FastifyRequest) => Turnkeeper;
   limits: Limits;
   info: Info;
+  /** Resolves when the database answers. */
+  databaseAnswers: () => Promise<void>;
   logger: Logger;
+  /** Null where nothing is encrypted. */
+  codec: RemoteCodec | null;
+  /** The site of Temporal's Web UI, whose pages may have payloads decoded. */
+  codecOrigin: string | null;
   streams: Streams;
   timing: StreamTiming;
 }

@@ -27,6 +27,8 @@ export const STATUS: Readonly<Record<ErrorCode, number>> = {
   input_too_large: 413,
   document_rejected: 422,
   queue_full: 429,
+  key_gone: 500,
+  payload_unreadable: 500,
   internal_error: 500,
   invalid_setting: 500,
   missing_setting: 500,
@@ -95,5 +97,6 @@ function tooLarge(max: number | undefined): TurnkeeperError {
 }
 
 function refusedByServer(message = 'The request is not valid HTTP'): TurnkeeperError {
-  return new TurnkeeperError('invalid_request', `${message.replace(/\.$/, '')}.`);
+  const text = `${message.replace(/\.$/, '')}.`;
+  return new TurnkeeperError('invalid_request', text, { field: 'request' });
 }

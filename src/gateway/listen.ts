@@ -2,6 +2,7 @@ import { createServer } from 'node:net';
 import type { App } from './context.ts';
 import { isLoopback } from './loopback.ts';
 import { TurnkeeperError } from '../contracts/errors.ts';
+import { describeError } from '../contracts/thrown.ts';
 
 /** Connections that are still busy so long after the end was asked for are cut. */
 const CLOSING_MS = 3_000;
@@ -55,7 +56,7 @@ export async function listen(app: App, { host, port }: Address): Promise<string>
 }
 
 function notListening({ host, port }: Address, error: unknown): TurnkeeperError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = describeError(error);
   const message = `TURNKEEPER_HOST and PORT name ${host} and ${port}, where nothing can be served: ${reason}.`;
   return new TurnkeeperError('invalid_setting', message, { setting: 'PORT', host, port }, error);
 }

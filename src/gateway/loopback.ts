@@ -9,12 +9,16 @@ export function isLoopback(host: string): boolean {
 /**
  * Refuses what a page of another site makes a browser on this machine send: a request with another page's `Origin`, one that
  * the browser says is another site's, unless somebody follows a link to here, and one to a name that was pointed at this
- * machine.
+ * machine. Pages of `guest`, an origin, may send what they like.
  */
-export function refuseForeignPages(headers: IncomingHttpHeaders): void {
+export function refuseForeignPages(
+  headers: IncomingHttpHeaders,
+  guest: string | null = null,
+): void {
   const { host = '', origin } = headers;
   const server = `http://${host}`;
   if (!URL.canParse(server) || !isLoopback(new URL(server).hostname)) refuse('Host', host);
+  if (guest !== null && origin === guest) return;
   if (origin !== undefined && origin !== server) refuse('Origin', origin);
   const { 'sec-fetch-site': site, 'sec-fetch-mode': mode } = headers;
   if (mode !== 'navigate' && FOREIGN.has(String(site))) refuse('Sec-Fetch-Site', String(site));

@@ -48,9 +48,13 @@ describe('a body that is no request', () => {
   it.each([
     ['half of JSON', '{"name":'],
     ['invalid UTF-8', Buffer.from([0x22, 0xc3, 0x28, 0x22])],
-    ['a prototype', '{"__proto__":{"admin":true},"name":"A","model":"m"}'],
-  ])('of %s is refused', async (_, body) => {
-    expect(await send('/api/assistants', body)).toMatchObject([400, refusal('invalid_request')]);
+    ['a prototype', '{"__proto__":{"admin":true},"name":"A","model":"m"}', '__proto__'],
+    ['a prototype in it', '{"name":"A","model":"m","limits":{"__proto__":{}}}', 'limits.__proto__'],
+  ])('of %s is refused', async (_, body, field = 'body') => {
+    expect(await send('/api/assistants', body)).toMatchObject([
+      400,
+      refusal('invalid_request', { field }),
+    ]);
   });
 
   it('of nothing is an empty object: many programs name the type of a body that they do not send', async () => {

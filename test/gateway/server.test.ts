@@ -17,6 +17,8 @@ const HERE = { DATABASE_URL: '', TEMPORAL_ADDRESS: '', OPENAI_API_KEY: '', OPENA
 
 let dataDir: string;
 const servers: OwnChild[] = [];
+/** The one that the first test has left running, for the next one. */
+let kept: OwnChild | undefined;
 
 beforeAll(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'turnkeeper-server-'));
@@ -25,10 +27,15 @@ beforeAll(async () => {
 beforeEach((context) => requirePart(context, 'temporal'));
 
 afterEach(async () => {
-  await Promise.all(servers.splice(0).map((server) => server.stop()));
+  const ended = servers.filter((server) => server !== kept);
+  servers.splice(0, servers.length, ...(kept ? [kept] : []));
+  await Promise.all(ended.map((server) => server.stop()));
 });
 
-afterAll(() => rm(dataDir, { recursive: true, force: true }));
+afterAll(async () => {
+  await kept?.stop();
+  await rm(dataDir, { recursive: true, force: true });
+});
 
 async function startServer(env: Record<string, string> = {}): Promise<OwnChild> {
   const server = await startChild({
@@ -110,7 +117,8 @@ describe('npm start', () => {
       await stream.ended.catch(() => undefined);
       await first.exited;
 
-      const second = urlOf(await startServer({ DATA_DIR: dataDir }));
+      kept = await startServer({ DATA_DIR: dataDir });
+      const second = urlOf(kept);
       const last = stream.events.at(-1)?.id;
       const rest = await readSse(`${second}/api/turns/${broken.turnId}/events?after=${last}`);
       const whole = [...stream.events, ...rest];
@@ -126,7 +134,8 @@ describe('npm start', () => {
   it(
     'ends within seconds of SIGTERM, also with a reader on it, and leaves nothing running',
     async () => {
-      const server = await startServer();
+      const server = kept ?? (await startServer());
+      kept = undefined;
       const { turnId } = await startTurn(urlOf(server));
       const stream = await openSse(`${urlOf(server)}/api/turns/${turnId}/events`);
       server.kill('SIGTERM');
@@ -140,7 +149,7 @@ describe('npm start', () => {
   it(
     'ends, and says why, when a part ends that it cannot replace',
     async () => {
-      const server = await startServer();
+      const server = await startServer({ DATA_DIR: dataDir });
       const database = (await childrenOf(server.pid)).find(({ command }) =>
         command.includes('pglite'),
       );

@@ -92,7 +92,7 @@ export const listTurns = async (id) =>
 
 /**
  * @param {string} conversationId
- * @param {{ assistantId: string, input: string }} turn
+ * @param {{ assistantId: string, input: string, whenBusy: string }} turn
  * @param {string} key
  * @returns {Promise<Turn>}
  */

@@ -30,6 +30,16 @@ export function rememberSent(turnId, sentAt) {
   remember(`timing:${turnId}`, JSON.stringify({ sentAt }));
 }
 
+/** What a turn asks whose items are not in the conversation yet. @param {string} turnId @param {string} text */
+export function rememberInput(turnId, text) {
+  remember(`input:${turnId}`, text);
+}
+
+/** @param {string} turnId */
+export function inputOf(turnId) {
+  return recall(`input:${turnId}`) ?? '';
+}
+
 /** @param {string} turnId */
 export function rememberFirstText(turnId) {
   const timing = timingOf(turnId);

@@ -6,6 +6,7 @@ import {
   AddedItems,
   Conversation,
   ConversationItem,
+  DeletedConversation,
   NewConversation,
   NewItems,
 } from '../schemas/conversations.ts';
@@ -59,6 +60,19 @@ export const conversationRoutes: Routes = (app, { clientFor, limits }) => {
       },
     },
     async (request) => clientFor(request).conversations.get(request.params.id),
+  );
+
+  app.delete(
+    '/api/conversations/:id',
+    {
+      schema: {
+        tags,
+        summary: 'Deletes a conversation with all that is its own, and says what remains where',
+        params: ById,
+        response: answers({ 200: ref(DeletedConversation) }),
+      },
+    },
+    async (request) => clientFor(request).conversations.delete(request.params.id),
   );
 
   app.get(

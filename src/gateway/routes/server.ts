@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import type { JsonObject } from '../../contracts/json.ts';
 import type { Routes } from '../context.ts';
+import { checkHealth } from '../health.ts';
 import { AnyObject, answers, nullable, words } from '../schemas/common.ts';
 
 const tags = ['server'];
@@ -13,18 +14,22 @@ const InfoAnswer = Type.Object({
 });
 
 /** What concerns the server itself. */
-export const serverRoutes: Routes = (app, { info }) => {
+export const serverRoutes: Routes = (app, { info, databaseAnswers }) => {
+  const healthy = checkHealth(databaseAnswers);
   app.get(
     '/health',
     {
       exposeHeadRoute: true,
       schema: {
         tags,
-        summary: 'Answers once everything is ready',
+        summary: 'Whether everything is ready and the database answers',
         response: answers({ 200: Type.Object({ status: words('ok') }) }),
       },
     },
-    () => ({ status: 'ok' as const }),
+    async () => {
+      await healthy();
+      return { status: 'ok' as const };
+    },
   );
 
   app.get(

@@ -93,6 +93,11 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new TurnkeeperError('invalid_request', 'The message is not JSON.', {}, error);
+    throw new TurnkeeperError(
+      'invalid_request',
+      'The message is not JSON.',
+      { field: 'message' },
+      error,
+    );
   }
 }

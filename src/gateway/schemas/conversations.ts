@@ -31,8 +31,16 @@ export const Conversation = named(
   }),
 );
 
+/** What a message has that was read; it is not kept. */
+export const READ_MESSAGE = {
+  id: Type.Optional(Type.String({ description: 'Not kept.' })),
+  status: Type.Optional(words('in_progress', 'completed', 'incomplete')),
+};
+
 const HistoryMessage = Type.Object({
+  ...READ_MESSAGE,
   type: Type.Optional(words('message')),
+  phase: Type.Optional(nullable(words('commentary', 'final_answer'))),
   role: words('user', 'system', 'developer', 'assistant'),
   content: Type.Union([Type.String(), Type.Array(ResponsesItem)]),
 });
@@ -60,5 +68,19 @@ export const ConversationItem = named(
     item: ResponsesItem,
     createdAt: Time,
     supersededBy: Type.Optional(Id),
+  }),
+);
+
+export const DeletedConversation = named(
+  'DeletedConversation',
+  Type.Object({
+    id: Id,
+    finished: Type.Boolean({ description: 'Whether no row is left; workers delete the rest.' }),
+    remains: Type.Array(
+      Type.Object({
+        where: words('temporal', 'backups', 'provider', 'documents', 'sandboxes', 'branches'),
+        what: Type.String(),
+      }),
+    ),
   }),
 );

@@ -1,10 +1,12 @@
 import { Action, SubmitActions } from './actions.ts';
 import { Assistant, Definition } from './assistants.ts';
+import { Payloads } from './codec.ts';
 import { ErrorAnswer } from './common.ts';
 import {
   AddedItems,
   Conversation,
   ConversationItem,
+  DeletedConversation,
   NewConversation,
   NewItems,
 } from './conversations.ts';
@@ -21,6 +23,8 @@ export const NAMED_SCHEMAS = [
   ConversationItem,
   NewItems,
   AddedItems,
+  DeletedConversation,
+  Payloads,
   NewTurn,
   Cancel,
   Regenerate,

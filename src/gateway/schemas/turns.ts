@@ -1,9 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import type { RepairRule } from '../../contracts/store.ts';
 import { Count, Id, named, nullable, ref, Time, words } from './common.ts';
-import { ResponsesItem } from './conversations.ts';
+import { READ_MESSAGE, ResponsesItem } from './conversations.ts';
 
 const InputMessage = Type.Object({
+  ...READ_MESSAGE,
   type: Type.Optional(words('message')),
   role: words('user', 'system', 'developer'),
   content: Type.Union([Type.String(), Type.Array(ResponsesItem)]),
@@ -54,7 +55,9 @@ export const Turn = named(
     acceptedAt: Time,
     startedAt: nullable(Time),
     sealedAt: nullable(Time),
-    compensation: nullable(words('requested', 'closed')),
+    compensation: Type.Union([words('requested', 'closed'), Type.Null()], {
+      description: 'requested: asked for, or under way. closed: each effect has its step.',
+    }),
     interrupts: nullable(Id),
     origin: nullable(Type.Object({ kind: words('retry', 'regenerate', 'edit'), turnId: Id })),
   }),

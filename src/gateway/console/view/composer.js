@@ -1,7 +1,8 @@
 import { createConversation, explain, Refusal, startTurn } from '../api.js';
 import { h, setText } from '../dom.js';
-import { forget, recall, remember, rememberSent } from '../remember.js';
+import { forget, recall, remember, rememberInput, rememberSent } from '../remember.js';
 import { addressOf } from '../route.js';
+import { createWhenBusy } from './when-busy.js';
 
 /** @typedef {import('../api.js').Assistant} Assistant */
 
@@ -17,6 +18,7 @@ export function createComposer(form, onStarted) {
   /** @type {string | null} */
   let conversationId = null;
   const picker = h('select', { id: 'assistant', onchange: choose });
+  const whenBusy = createWhenBusy();
   const input = h('textarea', {
     ...{ id: 'message', rows: '2', required: true, placeholder: 'Ask something' },
     ...{ oninput: keepDraft, onkeydown: sendByKeyboard },
@@ -32,6 +34,8 @@ export function createComposer(form, onStarted) {
       { class: 'composer-row' },
       h('label', { for: 'assistant' }, 'Assistant'),
       picker,
+      whenBusy.label,
+      whenBusy.picker,
       h('span', { class: 'muted keys' }, 'Ctrl or ⌘ + Enter sends'),
       send,
     ),
@@ -85,8 +89,10 @@ export function createComposer(form, onStarted) {
     const sentAt = Date.now();
     const title = text.length > TITLE_LENGTH ? `${text.slice(0, TITLE_LENGTH)}…` : text;
     const conversation = conversationId ?? (await createConversation(title, key)).id;
-    const turn = await startTurn(conversation, { assistantId: picker.value, input: text }, key);
+    const request = { assistantId: picker.value, input: text, whenBusy: whenBusy.picker.value };
+    const turn = await startTurn(conversation, request, key);
     rememberSent(turn.id, sentAt);
+    if (turn.state === 'queued') rememberInput(turn.id, text);
     return turn;
   }
 

@@ -1,6 +1,7 @@
 import { listItems, listTurns } from '../api.js';
-import { h } from '../dom.js';
+import { h, setText } from '../dom.js';
 import { clock } from '../format.js';
+import { inputOf } from '../remember.js';
 import { addressOf } from '../route.js';
 import { messageText } from '../transcript.js';
 import { earlierMessages } from './earlier.js';
@@ -43,10 +44,17 @@ export async function showThread({ page, scroller }, { conversationId, turnId },
 
 /** @param {Turn} turn @param {Item[]} items @param {HTMLElement} scroller @param {Context} context */
 function watchedTurn(turn, items, scroller, { info, nameOf, signal }) {
-  const input = textsBy('user', items).join('\n\n');
+  const input = inputIn(turn, items);
   const onGrowth = keepingInSight(scroller);
-  const { answer, panel } = createTurnView(turn, { input, info, signal, onGrowth });
-  const said = h('div', {}, question(input, turn), speaker(nameOf(turn.assistantId)), answer);
+  const asked = question(input, turn);
+  /** Only then what it asks is in the conversation. */
+  const onBegun = async () => {
+    const all = await listItems(turn.conversationId);
+    const own = all.filter(({ turnId }) => turnId === turn.id).map(({ item }) => item);
+    setText(/** @type {Node} */ (asked.firstChild), inputIn(turn, own));
+  };
+  const { answer, panel } = createTurnView(turn, { input, info, signal, onGrowth, onBegun });
+  const said = h('div', {}, asked, speaker(nameOf(turn.assistantId)), answer);
   return h('article', { class: 'turn watched' }, said, panel);
 }
 
@@ -61,7 +69,7 @@ function quietTurn(turn, items, { nameOf }) {
     h('a', { href }, 'Details'),
   );
   const said = h('div', { class: 'answer' }, ...answers);
-  const input = textsBy('user', items).join('\n\n');
+  const input = inputIn(turn, items);
   return h(
     'article',
     { class: 'turn' },
@@ -85,6 +93,11 @@ function speaker(name) {
 
 function nothingYet() {
   return h('p', { class: 'muted' }, 'Nothing was said here yet.');
+}
+
+/** @param {Turn} turn @param {Item[]} items */
+function inputIn({ id }, items) {
+  return textsBy('user', items).join('\n\n') || inputOf(id);
 }
 
 /** @param {string} role @param {Item[]} items */

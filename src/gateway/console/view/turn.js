@@ -17,11 +17,12 @@ const TICK_MS = 250;
 /**
  * A turn as it happens: its answer, and beside it what it does.
  * @param {import('../api.js').Turn} turn
- * @param {{ input: string, info: import('../api.js').Info, signal: AbortSignal, onGrowth: (grow: () => void, answer: Element) => void }} options
+ * @param {{ input: string, info: import('../api.js').Info, signal: AbortSignal, onGrowth: (grow: () => void, answer: Element) => void, onBegun: () => Promise<void> }} options
  */
-export function createTurnView(turn, { input, info, signal, onGrowth }) {
+export function createTurnView(turn, { input, info, signal, onGrowth, onBegun }) {
   /** As the view was opened: of a turn that has ended one reads from the top. */
   const running = turn.sealedAt === null;
+  let queued = turn.status === 'queued';
   const answer = createAnswer();
   const actions = createActions(turn);
   const again = createAgain(turn, input);
@@ -41,6 +42,11 @@ export function createTurnView(turn, { input, info, signal, onGrowth }) {
   /** @param {Watched} watched */
   const show = (watched) => {
     last = watched;
+    if (queued && watched.turn.status !== 'queued') {
+      queued = false;
+      // Without it the question stays as it was.
+      void onBegun().catch(() => undefined);
+    }
     const grow = () => answer.update(watched);
     if (running) onGrowth(grow, answer.element);
     else grow();
@@ -105,6 +111,7 @@ function webUiLink({ id }, { temporalUi, namespace }) {
 /** @param {Watched} watched */
 function noteOf({ turn, restarts, problem }) {
   if (problem !== null) return problem;
+  if (turn.status === 'queued') return 'It waits until the turns before it have ended.';
   const why = [turn.reason && words(turn.reason), turn.message].filter(Boolean).join(': ');
   if (why) return `Ended ${words(turn.status)}: ${why}`;
   if (restarts === 0) return '';
