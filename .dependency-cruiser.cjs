@@ -35,10 +35,20 @@ const ROOMS = {
     packages: ['dockerode'],
     node: true,
   },
-  tools: { may: ['contracts/', 'conversation/'], packages: ['ajv', 'ajv-formats'], node: true },
+  'json-schema': {
+    may: ['contracts/'],
+    packages: ['ajv', 'ajv-formats', 're2js'],
+    node: true,
+  },
+  tools: { may: ['contracts/', 'conversation/', 'json-schema/'], node: true },
   telemetry: {
     may: ['contracts/', 'conversation/'],
     packages: ['@temporalio/worker', 'prom-client'],
+    node: true,
+  },
+  encryption: {
+    may: ['contracts/'],
+    packages: ['@temporalio/common', '@temporalio/workflow'],
     node: true,
   },
   commands: { may: ['contracts/', 'client/'], packages: ['commander'], node: true },
@@ -49,8 +59,8 @@ const ROOMS = {
     node: true,
   },
   client: {
-    may: ['contracts/', 'conversation/', 'recovery/'],
-    packages: ['@temporalio/client', '@temporalio/common', 'ajv', 'ajv-formats', 'canonicalize'],
+    may: ['contracts/', 'conversation/', 'json-schema/', 'recovery/'],
+    packages: ['@temporalio/client', '@temporalio/common', 'canonicalize'],
     node: true,
   },
 };

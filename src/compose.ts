@@ -1,23 +1,18 @@
 import type { ActivityDependencies } from './activities/dependencies.ts';
 import { stopResponse } from './activities/stop-response.ts';
 import { createClient, type Turnkeeper } from './client/client.ts';
-import {
-  clientOver,
-  connectTemporal,
-  temporalStarter,
-  type StarterOptions,
-  type TemporalConnection,
-} from './client/temporal.ts';
+import { clientOver, connectTemporal, type TemporalConnection } from './client/temporal.ts';
 import type { Config } from './config.ts';
 import { TurnkeeperError } from './contracts/errors.ts';
 import type { Logger } from './contracts/logger.ts';
+import type { CountReconciled } from './contracts/reconciled.ts';
 import type { Embedder, VectorIndex } from './contracts/retrieval.ts';
-import type { TurnStarter } from './contracts/starter.ts';
 import type { FileStore, Store } from './contracts/store.ts';
+import { describeError } from './contracts/thrown.ts';
 import type { ToolDefinition } from './contracts/tools.ts';
-import { createGateway } from './gateway/app.ts';
 import type { App, Info } from './gateway/context.ts';
-import { closeGateway } from './gateway/listen.ts';
+import type { Encryption } from './encryption/open.ts';
+import { KEY_PATIENCE, openShared, type SharedPorts } from './open-shared.ts';
 import { localEmbedder } from './model/local-embeddings.ts';
 import { openaiEmbedder } from './model/openai-embeddings.ts';
 import { openaiModel } from './model/openai.ts';
@@ -26,7 +21,10 @@ import { pgvectorIndex } from './retrieval/pgvector.ts';
 import { qdrantIndex } from './retrieval/qdrant.ts';
 import type { Space } from './retrieval/vectors.ts';
 import type { Chore } from './recovery/chores.ts';
+import { deletionChore } from './recovery/deletions.ts';
 import { foldingChore } from './recovery/fold-events.ts';
+import { reconcileChores } from './recovery/reconcile.ts';
+import { counted } from './recovery/reconciled.ts';
 import { stopCallsChore } from './recovery/stopped-calls.ts';
 import { queueChore } from './recovery/queues.ts';
 import { unreadTurnsChore } from './recovery/unread-turns.ts';
@@ -34,18 +32,13 @@ import { submissionsChore } from './recovery/wake.ts';
 import { boundedSandbox } from './sandbox/bounded.ts';
 import { openSandbox } from './sandbox/open.ts';
 import { createAppender } from './store/appender.ts';
-import { openStore } from './store/postgres.ts';
 import { meteredPorts } from './telemetry/metered-ports.ts';
 import { meteredSandbox } from './telemetry/metered-sandbox.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createTools } from './tools/registry.ts';
 import { refusedCodeTool, runCodeTool, SANDBOX_WAIT_MS } from './tools/run-code.ts';
 
-/** Ports that go with both a client and a worker. */
-export interface SharedPorts {
-  store: Store;
-  starter: TurnStarter;
-}
+export type { SharedPorts } from './open-shared.ts';
 
 /** Puts other ports in the place of real ones, or around them. */
 export type Replace<Ports> = (real: Ports) => Ports;
@@ -83,22 +76,33 @@ export interface ClientComposition {
 }
 
 /** A client on real parts: it talks to the database and to Temporal directly. */
-export function composeClient(config: Config, options: ClientComposition): Promise<Turnkeeper> {
-  const { logger, tenant, replace = unchanged } = options;
+export async function composeClient(
+  config: Config,
+  options: ClientComposition,
+): Promise<Turnkeeper> {
+  const { client } = await openClient(config, options);
+  return client;
+}
+
+function openClient(
+  config: Config,
+  { logger, tenant, replace = unchanged }: ClientComposition,
+): Promise<{ client: Turnkeeper; encryption: Encryption; store: Store }> {
   return building(async (opened) => {
     const client = await connectTemporal(config.temporal);
     opened.add(() => client.connection.close());
-    const shared = await openShared(config, { client, eagerStart: false, logger }, opened);
+    const temporal = { client, eagerStart: false, logger, keyPatienceMs: KEY_PATIENCE.client };
+    const { shared, encryption } = await openShared(config, temporal, opened);
     const ports = replace(shared);
     const { limits } = config;
     const close = () => opened.close();
-    return createClient({
-      ...ports,
-      logger,
-      limits,
-      close,
-      ...(tenant !== undefined && { tenant }),
-    });
+    const named = tenant !== undefined && { tenant };
+    const { store } = ports;
+    return {
+      client: createClient({ ...ports, logger, limits, close, ...named }),
+      encryption,
+      store,
+    };
   });
 }
 
@@ -108,16 +112,23 @@ export interface GatewayComposition {
   maxStreams: number;
 }
 
-/** The HTTP application on a client of its own. */
+/** The HTTP application on a client of its own. Loaded here alone: workers and clients start faster without it. */
 export function composeGateway(
   config: Config,
   { logger, info, maxStreams }: GatewayComposition,
 ): Promise<{ app: App; close(): Promise<void> }> {
   return building(async (opened) => {
-    const client = await composeClient(config, { logger });
+    const { client, encryption, store } = await openClient(config, { logger });
     opened.add(() => client.close());
-    const { limits } = config;
-    const app = await createGateway({ clientFor: () => client, limits, maxStreams, info, logger });
+    const { limits, codecOrigin } = config;
+    const codec = encryption.remote;
+    const databaseAnswers = () => store.checkup.answers();
+    const options = { limits, maxStreams, info, databaseAnswers, logger, codec, codecOrigin };
+    const [{ createGateway }, { closeGateway }] = await Promise.all([
+      import('./gateway/app.ts'),
+      import('./gateway/listen.ts'),
+    ]);
+    const app = await createGateway({ clientFor: () => client, ...options });
     opened.add(() => closeGateway(app));
     return { app, close: () => opened.close() };
   });
@@ -137,6 +148,7 @@ export interface WorkerParts {
   chores: Chore[];
   /** Null where none are served. */
   metrics: Metrics | null;
+  encryption: Encryption;
   close(): Promise<void>;
 }
 
@@ -148,7 +160,8 @@ export function composeWorker(config: Config, options: WorkerComposition): Promi
   const { connection, logger, replace = unchanged } = options;
   return building(async (opened) => {
     const client = await clientOver(connection, config.temporal);
-    const shared = await openShared(config, { client, eagerStart: true, logger }, opened);
+    const temporal = { client, eagerStart: true, logger, keyPatienceMs: KEY_PATIENCE.worker };
+    const { shared, encryption } = await openShared(config, temporal, opened);
     const appender = createAppender(shared.store.events);
     opened.add(() => appender.close());
     const retrieval = await openRetrieval(config, logger, opened);
@@ -162,29 +175,28 @@ export function composeWorker(config: Config, options: WorkerComposition): Promi
     const upkeep = [
       ...chores,
       foldingChore(ports.store, config.worker.eventRetentionMs),
-      unreadTurnsChore(ports),
-      stopCallsChore(ports.store.sweep, (call) => stopResponse(ports, call)),
-      submissionsChore(ports),
+      ...reconciling(ports, metrics),
       queueChore(ports),
+      deletionChore(ports),
     ];
-    return { ports, chores: upkeep, metrics, close: () => opened.close() };
+    return { ports, chores: upkeep, metrics, encryption, close: () => opened.close() };
   });
 }
 
-async function openShared(
-  config: Config,
-  temporal: Omit<StarterOptions, 'taskQueue'>,
-  opened: Closer,
-): Promise<SharedPorts> {
-  const { databaseUrl: connectionString, databasePoolSize: poolSize, taskQueue } = config;
-  const { databaseListenUrl: listenUrl } = config;
-  const { logger } = temporal;
-  const store = await openStore({
-    ...{ connectionString, poolSize, logger },
-    ...(listenUrl !== null && { notifications: { connectionString: listenUrl, logger } }),
-  });
-  opened.add(() => store.close());
-  return { store, starter: await temporalStarter({ ...temporal, taskQueue }) };
+/** Chores that look for what does not fit together, each counted by what it finds. */
+function reconciling(ports: ActivityDependencies, metrics: Metrics | null): Chore[] {
+  const count = countReconciled(metrics);
+  const stopCalls = stopCallsChore(ports.store.sweep, (call) => stopResponse(ports, call));
+  return [
+    ...reconcileChores(ports, count),
+    counted(unreadTurnsChore(ports), 'gone_readers', count),
+    counted(stopCalls, 'left_generations', count),
+    counted(submissionsChore(ports), 'unread_submissions', count),
+  ];
+}
+
+function countReconciled(metrics: Metrics | null): CountReconciled {
+  return (kind, count) => metrics?.reconciled.inc({ kind }, count);
 }
 
 function providerOf({ openai }: Config): { apiKey: string; baseUrl?: string } {
@@ -211,7 +223,9 @@ async function openCode(
   const bounded = boundedSandbox(sandbox, config.sandbox.concurrency, SANDBOX_WAIT_MS);
   const metered = metrics ? meteredSandbox(bounded, metrics) : bounded;
   const codeTool = runCodeTool({ sandbox: metered, files });
-  return { codeTool, chores: [{ name: 'reap sandboxes', run: () => sandbox.reap() }] };
+  const reap = { name: 'reap sandboxes', run: () => sandbox.reap() };
+  const chores = [counted(reap, 'orphaned_sandboxes', countReconciled(metrics))];
+  return { codeTool, chores };
 }
 
 interface Retrieval {
@@ -248,7 +262,7 @@ async function preparePgvector(index: VectorIndex, url: string): Promise<void> {
   } catch (error) {
     if (error instanceof TurnkeeperError) throw error;
     const { host } = new URL(url);
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeError(error);
     const message = `VECTOR_DATABASE_URL names ${host}, where no PostgreSQL with pgvector is ready: ${reason}.`;
     throw new TurnkeeperError('database_unreachable', message, { host }, error);
   }

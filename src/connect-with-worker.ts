@@ -1,9 +1,10 @@
 import { createClient, type Turnkeeper } from './client/client.ts';
-import { describeConfig, loadConfig, requireModel, type Config } from './config.ts';
+import { loadConfig, requireModel, type Config } from './config.ts';
+import { describeConfig } from './config/describe.ts';
 import type { Logger } from './contracts/logger.ts';
+import { describeError } from './contracts/thrown.ts';
 import type { ToolDefinition } from './contracts/tools.ts';
 import { openWorker } from './open-worker.ts';
-import { describeError } from './recovery/recovery.ts';
 import { jsonLogger } from './telemetry/logger.ts';
 
 export interface ConnectWithWorkerOptions {

@@ -1,9 +1,15 @@
 import type { History } from '@temporalio/common/lib/proto-utils.js';
 import { Worker } from '@temporalio/worker';
+import type { Config } from './config.ts';
 import { TurnkeeperError } from './contracts/errors.ts';
+import { describeError } from './contracts/thrown.ts';
 import type { ToolDefinition, Tools } from './contracts/tools.ts';
 import { calledTools } from './conversation/history.ts';
+import { decodeHistory } from './encryption/histories.ts';
+import { openEncryption } from './encryption/open.ts';
 import { historyFromJson } from './history-json.ts';
+import { keyStore } from './store/data-keys.ts';
+import { openDatabase } from './store/database.ts';
 import { createTools } from './tools/registry.ts';
 import { refusedCodeTool } from './tools/run-code.ts';
 import { workflowCode } from './workflow-code.ts';
@@ -16,6 +22,8 @@ export interface ReplayOptions {
   histories: Record<string, unknown>;
   /** The tool set that the histories are held against. */
   tools: ToolDefinition[];
+  /** Where histories are encrypted: the database has their keys, the settings those that unwrap them. */
+  config?: Config;
 }
 
 type Named = [name: string, history: History];
@@ -27,11 +35,12 @@ type Named = [name: string, history: History];
  * @throws TurnkeeperError `history_replay_failed`, with all problems in `details.problems`; `invalid_tool`,
  * `invalid_schema`, `duplicate_tool`
  */
-export async function replayTurns({ histories, tools }: ReplayOptions): Promise<void> {
+export async function replayTurns({ histories, tools, config }: ReplayOptions): Promise<void> {
   // Every worker has the built-in tool; where its code runs is nothing to a history.
   const registry = createTools([refusedCodeTool(''), ...tools]);
   const problems: string[] = [];
-  const readable = Object.entries(histories).flatMap(([name, exported]): Named[] => {
+  const exports = config ? await decrypted(histories, config) : histories;
+  const readable = Object.entries(exports).flatMap(([name, exported]): Named[] => {
     try {
       return [[name, readHistory(exported)]];
     } catch (error) {
@@ -44,6 +53,32 @@ export async function replayTurns({ histories, tools }: ReplayOptions): Promise<
   if (problems.length === 0) return;
   const message = `Running turns could not go on: ${problems.join(' ')}`;
   throw new TurnkeeperError('history_replay_failed', message, { problems });
+}
+
+/** What cannot be read as a history is told of later. */
+async function decrypted(
+  histories: Record<string, unknown>,
+  { databaseUrl: connectionString, encryptionKeys }: Config,
+): Promise<Record<string, unknown>> {
+  const db = openDatabase({ connectionString, poolSize: 1 });
+  try {
+    const encryption = await openEncryption(encryptionKeys, keyStore(db), 0);
+    const entries = Object.entries(histories).map(async ([name, exported]) => {
+      const history = attempt(() => readHistory(exported));
+      return [name, history ? await decodeHistory(encryption.reading, history) : exported] as const;
+    });
+    return Object.fromEntries(await Promise.all(entries));
+  } finally {
+    await db.close();
+  }
+}
+
+function attempt<T>(work: () => T): T | null {
+  try {
+    return work();
+  } catch {
+    return null;
+  }
 }
 
 function readHistory(exported: unknown): History {
@@ -79,6 +114,6 @@ async function replayProblems(histories: Named[]): Promise<string[]> {
 }
 
 function sentence(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = describeError(error);
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }

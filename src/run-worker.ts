@@ -1,6 +1,7 @@
 import type { ActivityDependencies } from './activities/dependencies.ts';
 import type { Replace } from './compose.ts';
-import { describeConfig, loadConfig, requireModel, type Config } from './config.ts';
+import { loadConfig, requireModel, type Config } from './config.ts';
+import { describeConfig } from './config/describe.ts';
 import type { Logger } from './contracts/logger.ts';
 import type { ToolDefinition } from './contracts/tools.ts';
 import { openWorker } from './open-worker.ts';

@@ -8,6 +8,7 @@ import { childEnvironment, loadConfig, readServer } from './config.ts';
 import type { Config, ServerSettings } from './config.ts';
 import { redactUrl } from './config/readers.ts';
 import { isTurnkeeperError, TurnkeeperError } from './contracts/errors.ts';
+import { describeError } from './contracts/thrown.ts';
 import { startEmbedded, type Embedded } from './dev/embedded.ts';
 import { namedServices } from './dev/services/environment.ts';
 import { ended, Interrupted, listenForEnd } from './dev/services/interruption.ts';
@@ -59,8 +60,8 @@ function watchParts(): { lost: Promise<never>; onLost: OnLost } {
   lost.catch(() => undefined);
   return {
     lost,
-    onLost(part, { code, signal }) {
-      const how = signal ?? `exit code ${String(code)}`;
+    onLost(part, { code, signal, reason }) {
+      const how = reason ?? signal ?? `exit code ${String(code)}`;
       const message = `${part} has ended by itself (${how}), and everything is stopped. Start again: turns that were accepted go on.`;
       fail(new TurnkeeperError('service_failed', message, { part }));
     },
@@ -116,7 +117,7 @@ function showNamed({ databaseUrl, temporal, taskQueue }: Config, board: StartBoa
 function report(error: unknown): number {
   // Asked to end is no failure, unless it had not begun.
   if (error instanceof Interrupted) return 0;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = describeError(error);
   const code = isTurnkeeperError(error) ? error.code : 'internal_error';
   terminal.line(`${terminal.style.red('✗')} ${message}`);
   print({ error: { code, message } });

@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import { loadConfig } from './config.ts';
 import { TurnkeeperError } from './contracts/errors.ts';
+import { describeError } from './contracts/thrown.ts';
 import type { ToolDefinition } from './contracts/tools.ts';
 import { runWorker } from './run-worker.ts';
 import { jsonLogger } from './telemetry/logger.ts';
@@ -33,7 +34,7 @@ async function importTools(path: string): Promise<{ tools?: unknown }> {
   try {
     return (await import(pathToFileURL(path).href)) as { tools?: unknown };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeError(error);
     const message = `TURNKEEPER_TOOLS names ${path}, which cannot be imported: ${reason}.`;
     throw new TurnkeeperError('invalid_setting', message, {}, error);
   }

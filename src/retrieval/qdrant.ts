@@ -1,6 +1,7 @@
 import { QdrantClient, type Schemas } from '@qdrant/js-client-rest';
 import { TurnkeeperError } from '../contracts/errors.ts';
 import type { VectorIndex } from '../contracts/retrieval.ts';
+import { describeError } from '../contracts/thrown.ts';
 import { collectionName, prepareCollection } from './qdrant-collection.ts';
 import { asking, saysMissing, unreachable } from './qdrant-errors.ts';
 import { toPoint } from './qdrant-points.ts';
@@ -86,7 +87,7 @@ async function prepare(client: QdrantClient, space: Space, host: string): Promis
     await asking(host, () => prepareCollection(client, space));
   } catch (error) {
     if (error instanceof TurnkeeperError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeError(error);
     throw unreachable(host, `is not ready: ${reason}`, error);
   }
 }

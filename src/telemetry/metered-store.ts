@@ -1,6 +1,7 @@
 import {
   isOrphan,
   type CompensationStore,
+  type Sealed,
   type StepStore,
   type Store,
 } from '../contracts/store.ts';
@@ -23,6 +24,7 @@ export function meteredStore(store: Store, meters: StoreMeters): Store {
   return {
     ...store,
     turns: meteredTurns(store.turns, meters),
+    actions: meteredActions(store.actions, meters.metrics),
     steps: tellingRejections(meteredSteps(store.steps, meters), refusal),
     compensations: tellingRejections(
       meteredCompensations(store.compensations, meters.metrics),
@@ -46,10 +48,18 @@ function meteredTurns(turns: Store['turns'], meters: StoreMeters): Store['turns'
         }
         for (const { name } of sealed.interruptedTools)
           metrics.toolCalls.inc({ tool: toolLabel(meters, name), outcome: 'unknown' });
+        if (sealed.reason === 'workflow_lost') countLost(metrics, sealed);
       }
       return sealed;
     },
   };
+}
+
+/** A turn that nobody ended, and the claims that were open in it. */
+function countLost({ reconciled }: Metrics, sealed: Sealed): void {
+  const { interruptedTools, abandonedCalls } = sealed;
+  reconciled.inc({ kind: 'lost_turns' });
+  reconciled.inc({ kind: 'expired_claims' }, interruptedTools.length + abandonedCalls.length);
 }
 
 function toolLabel({ hasTool }: StoreMeters, name: string): string {
@@ -81,6 +91,20 @@ function meteredCompensations(
   };
 }
 
+/** A turn reads its actions until all are decided or its time is up, and then no more. */
+function meteredActions(actions: Store['actions'], { actionsDecided }: Metrics): Store['actions'] {
+  return {
+    ...actions,
+    async read(...args) {
+      const read = await actions.read(...args);
+      const isOver = read.waitMs === null || read.waitMs === 0;
+      for (const state of isOver ? Object.values(read.states) : [])
+        actionsDecided.inc({ outcome: state === 'pending' ? 'expired' : state });
+      return read;
+    },
+  };
+}
+
 function meteredSteps(steps: StepStore, meters: StoreMeters): StepStore {
   const { metrics, firstTokens, modelLabel } = meters;
   return {
@@ -105,6 +129,15 @@ function meteredSteps(steps: StepStore, meters: StoreMeters): StepStore {
       metrics.orphans.inc({ model }, orphans);
       metrics.modelRetries.inc({ model }, failedCalls + abandonedCalls > 0 ? 1 : 0);
       return intent;
+    },
+    async recordFailedCall(ref, callId, call) {
+      await steps.recordFailedCall(ref, callId, call);
+      metrics.internalErrors.inc(call.error === 'internal_error' ? 1 : 0);
+    },
+    async settleResponse(ref, response) {
+      await steps.settleResponse(ref, response);
+      for (const { kind } of response.waiting?.actions ?? [])
+        metrics.actionsRequested.inc({ kind });
     },
     async settleTool(ref, call) {
       await steps.settleTool(ref, call);

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { TurnkeeperError } from '../contracts/errors.ts';
+import { describeError } from '../contracts/thrown.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface MetricsServerOptions {
@@ -47,7 +48,7 @@ async function listen(
   try {
     await once(server.listen(port, host), 'listening');
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeError(error);
     const message = `TURNKEEPER_METRICS_HOST and TURNKEEPER_METRICS_PORT name ${host} and ${port}, where metrics cannot be served: ${reason}.`;
     const details = { setting: 'TURNKEEPER_METRICS_PORT', host, port };
     throw new TurnkeeperError('invalid_setting', message, details, error);

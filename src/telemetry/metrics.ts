@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { RECONCILED } from '../contracts/reconciled.ts';
 import type { StepRefused } from '../contracts/store.ts';
 import type { FinalStatus } from '../contracts/turn.ts';
 
@@ -33,10 +34,17 @@ function startAtZero({
   fenceRefusals,
   fallbacks,
   compensations,
-}: Pick<Metrics, 'turnDuration' | 'fenceRefusals' | 'fallbacks' | 'compensations'>): void {
+  reconciled,
+  actionsRequested,
+  actionsDecided,
+}: Omit<Metrics, 'registry'>): void {
+  for (const kind of RECONCILED) reconciled.inc({ kind }, 0);
   for (const status of STATUSES) turnDuration.zero({ status });
   for (const reason of REFUSALS) fenceRefusals.inc({ reason }, 0);
   for (const outcome of ['undone', 'failed', 'lost']) compensations.inc({ outcome }, 0);
+  for (const kind of ['outputs', 'approval']) actionsRequested.inc({ kind }, 0);
+  for (const outcome of ['answered', 'approved', 'denied', 'expired'])
+    actionsDecided.inc({ outcome }, 0);
   for (const to of ['model', 'answer']) fallbacks.inc({ to }, 0);
 }
 
@@ -104,6 +112,11 @@ function modelMetrics(registry: Registry) {
       'Requests to stop a background response that its provider did not take: it is told again for a day.',
       ['model'],
     ),
+    internalErrors: counter(
+      'internal_errors',
+      'Model calls whose reply came to nothing by a mistake of this program; the log has it.',
+      [],
+    ),
     fallbacks: counter('fallbacks', 'Steps that stood in for a model that failed for good.', [
       'to',
     ]),
@@ -116,6 +129,18 @@ function workMetrics(registry: Registry) {
       name: 'turnkeeper_tool_calls_total',
       help: 'Tool calls whose outcome was stored, also as unknown because their turn was ended.',
       labelNames: ['tool', 'outcome'],
+      registers: [registry],
+    }),
+    actionsRequested: new Counter({
+      name: 'turnkeeper_actions_requested_total',
+      help: 'Tool calls that turns began to wait for, until their caller decides them.',
+      labelNames: ['kind'],
+      registers: [registry],
+    }),
+    actionsDecided: new Counter({
+      name: 'turnkeeper_actions_decided_total',
+      help: 'Those among them that turns have gone on with, or expired over.',
+      labelNames: ['outcome'],
       registers: [registry],
     }),
     compensations: new Counter({
@@ -154,6 +179,12 @@ function recoveryMetrics(registry: Registry) {
       name: 'turnkeeper_sweep_actions_total',
       help: 'What sweeps of this worker found left undone and saw to.',
       labelNames: ['action'],
+      registers: [registry],
+    }),
+    reconciled: new Counter({
+      name: 'turnkeeper_reconciled_total',
+      help: 'What this worker found that did not fit together: mended, or told.',
+      labelNames: ['kind'],
       registers: [registry],
     }),
     fenceRefusals: new Counter({

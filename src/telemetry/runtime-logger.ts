@@ -1,4 +1,5 @@
 import { DefaultLogger, IllegalStateError, Runtime } from '@temporalio/worker';
+import { isTurnkeeperError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/logger.ts';
 
 /**
@@ -37,5 +38,6 @@ function plainFields(meta: object = {}): Record<string, string | number> {
 
 /** What a failure of ours is called, as in docs/errors.md. */
 function nameOf(error: Error): string {
+  if (isTurnkeeperError(error)) return error.code;
   return 'type' in error && typeof error.type === 'string' ? error.type : error.name;
 }

@@ -7,7 +7,8 @@ import { parse } from 'yaml';
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { SEARCH_ATTRIBUTES } from '../../src/client/search-attributes.ts';
 import { loadConfig, requireModel } from '../../src/config.ts';
-import { SETTINGS, type Setting } from '../../src/config/settings.ts';
+import { SETTINGS } from '../../src/config/settings.ts';
+import type { Setting } from '../../src/config/settings/setting.ts';
 import {
   codeBlocks,
   parseDockerfile,

@@ -11,7 +11,7 @@ const MARGIN_MS = 10_000;
 /** Of what the kernel counts and processes don't show, and the other way round. */
 const MEMORY_TOLERANCE = 1.05;
 
-const programs = chosenRows(HOSTILE_PROGRAMS, 0);
+const programs = chosenRows(HOSTILE_PROGRAMS);
 
 describe.each(SANDBOXES)('%s contains a program that', (kind) => {
   const variable = 'TURNKEEPER_HOSTILE_SECRET';

@@ -17,7 +17,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 /** Beside the packages, so that imports of them resolve. */
 const CACHE = join(ROOT, 'node_modules', '.cache');
 /** What processes of tests run, and what they read beside. */
-const COMPILED = ['src', 'test/support', 'test/chaos/streams'];
+const COMPILED = ['src', 'test/support', 'test/chaos'];
 const READ = ['docker', 'examples'];
 const VARIABLE = 'TEST_COMPILED';
 

@@ -7,6 +7,7 @@ import type { ToolDefinition, Tools } from '../../src/contracts/tools.ts';
 /** Where a test's worker can be made to stop, until it is killed or let go. */
 export const POINTS = [
   'retrieve',
+  'retrieve: settled',
   'respond: before the create',
   'respond: after the create',
   'respond: before the first delta',
@@ -67,6 +68,11 @@ function hangingStore(store: Store, stay: Stay): Store {
       const claimed = await store.steps.claim(step);
       if (claimed.begun.state === 'open') await stay('runTool: before');
       return claimed;
+    },
+    async settleRetrieval(ref, found) {
+      const passages = await store.steps.settleRetrieval(ref, found);
+      await stay('retrieve: settled');
+      return passages;
     },
     async settleResponse(ref, response) {
       await stay('respond: after the last delta');

@@ -123,4 +123,4 @@ async function readHistory(client: Client, workflowId: string): Promise<HistoryF
   };
 }
 
-const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };
+export const silent = { info: () => undefined, warn: () => undefined, error: () => undefined };

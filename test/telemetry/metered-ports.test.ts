@@ -7,9 +7,11 @@ import {
 } from '../../src/contracts/sandbox.ts';
 import {
   StepRefused,
+  type ActionStore,
   type Appender,
   type CompensationStore,
   type Sealed,
+  type SettleResponse,
   type Store,
   type TurnStore,
 } from '../../src/contracts/store.ts';
@@ -22,6 +24,11 @@ import { seriesOf } from './series.ts';
 
 const REF = { ...TURN, step: 'respond:1', fence: { scheduledMs: 1, attempt: 1 } };
 const DELTA = { type: 'response.output_text.delta', delta: 'Hi' };
+
+const RESPONSE: SettleResponse = {
+  ...{ items: [], events: [], toolDefinitions: [], usage: null, summarize: null },
+  reply: { kind: 'answer' },
+};
 
 const SEALED: Sealed = {
   status: 'completed',
@@ -55,13 +62,14 @@ function metered() {
     abandon: vi.fn<CompensationStore['abandon']>(async () => 2),
     close: vi.fn<CompensationStore['close']>(async () => undefined),
   };
-  const store = { steps, turns, compensations } as unknown as Store;
+  const actions = { read: vi.fn<ActionStore['read']>() };
+  const store = { steps, turns, compensations, actions } as unknown as Store;
   const model = modelOf(async function* () {
     yield DELTA;
   });
   const real: { appender: Appender } = { appender: events };
   const ports = meteredPorts({ ...real, store, model, tools }, metrics);
-  return { ports, metrics, steps, turns, events, compensations };
+  return { ports, metrics, steps, turns, events, compensations, actions };
 }
 
 async function runTool({ ports }: ReturnType<typeof metered>, name: string): Promise<void> {
@@ -88,6 +96,50 @@ describe('a metered store', () => {
       'turnkeeper_turn_duration_seconds_count{status="failed"}': 1,
       'turnkeeper_turn_duration_seconds_sum{status="failed"}': 0.5,
       'turnkeeper_turn_duration_seconds_count{status="expired"}': 0,
+    });
+  });
+
+  it('counts a turn that nobody ended, with the claims that were open in it', async () => {
+    const { ports, metrics, turns } = metered();
+    const seal = () => ports.store.turns.seal('t', 'turn-1', { status: 'cancelled' });
+    await seal();
+    turns.seal.mockResolvedValueOnce({
+      ...SEALED,
+      status: 'failed',
+      reason: 'workflow_lost',
+      abandonedCalls: [{ callId: 'x', model: 'o1', background: false, responseId: null }],
+      interruptedTools: [{ step: 'tool:c', name: 'add', policy: 'idempotent' }],
+    });
+    await seal();
+    turns.seal.mockResolvedValueOnce({ ...SEALED, reason: 'workflow_lost', won: false });
+    await seal();
+    expect(await seriesOf(metrics, 'turnkeeper_reconciled')).toMatchObject({
+      'turnkeeper_reconciled_total{kind="lost_turns"}': 1,
+      'turnkeeper_reconciled_total{kind="expired_claims"}': 2,
+    });
+  });
+
+  it('counts calls that turns wait for, and once what became of them', async () => {
+    const { ports, metrics, actions } = metered();
+    const asked = { callId: 'a', name: 'add', kind: 'approval' as const, arguments: {} };
+    const waiting = { actions: [asked, { ...asked, callId: 'b' }], timeoutMs: 1_000 };
+    await ports.store.steps.settleResponse(REF, { ...RESPONSE, waiting });
+    await ports.store.steps.settleResponse(REF, RESPONSE);
+    const read = async (b: 'pending' | 'denied', waitMs: number | null) => {
+      const states = { a: 'approved', b } as const;
+      actions.read.mockResolvedValueOnce({ states, waitMs, timeLeftMs: 5 });
+      await ports.store.actions.read('t', 'turn-1', ['a', 'b']);
+    };
+    await read('pending', 500);
+    await read('denied', null);
+    await read('pending', 0);
+    expect(await seriesOf(metrics, 'turnkeeper_actions')).toEqual({
+      'turnkeeper_actions_requested_total{kind="outputs"}': 0,
+      'turnkeeper_actions_requested_total{kind="approval"}': 2,
+      'turnkeeper_actions_decided_total{outcome="answered"}': 0,
+      'turnkeeper_actions_decided_total{outcome="approved"}': 2,
+      'turnkeeper_actions_decided_total{outcome="denied"}': 1,
+      'turnkeeper_actions_decided_total{outcome="expired"}': 1,
     });
   });
 
@@ -126,6 +178,17 @@ describe('a metered store', () => {
     });
   });
 
+  it('counts replies that came to nothing by a mistake of its own', async () => {
+    const { ports, metrics } = metered();
+    for (const error of ['internal_error', 'timeout']) {
+      const failed = { requestId: null, error, refused: false };
+      await ports.store.steps.recordFailedCall(REF, 'call', failed);
+    }
+    expect(await seriesOf(metrics, 'turnkeeper_model_internal')).toEqual({
+      turnkeeper_model_internal_errors_total: 1,
+    });
+  });
+
   it('counts a fallback once, however many attempts it takes', async () => {
     const { ports, metrics, steps } = metered();
     const respond = { ...REF, after: [] as string[], kind: 'respond', model: 'o3' } as const;
@@ -135,7 +198,7 @@ describe('a metered store', () => {
     steps.begin.mockResolvedValueOnce({ state: 'open', earlierAttempts: 1 });
     await ports.store.steps.begin({ ...respond, follows });
     await ports.store.steps.begin({ ...respond, model: null, follows });
-    expect(await seriesOf(metrics, 'turnkeeper_model')).toEqual({
+    expect(await seriesOf(metrics, 'turnkeeper_model_fallbacks')).toEqual({
       'turnkeeper_model_fallbacks_total{to="model"}': 1,
       'turnkeeper_model_fallbacks_total{to="answer"}': 1,
     });

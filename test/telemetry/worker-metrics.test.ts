@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { RECONCILED } from '../../src/contracts/reconciled.ts';
 import type { Store, Turn } from '../../src/contracts/store.ts';
 import type { ScriptStep } from '../../src/dev/offline-model/script.ts';
 import { freePorts } from '../../src/dev/ports.ts';
@@ -136,9 +137,18 @@ const EXPECTED: Series = {
   'turnkeeper_tool_calls_total{tool="add",outcome="succeeded"}': 1,
   'turnkeeper_tool_calls_total{tool="throw_error",outcome="failed"}': 1,
   'turnkeeper_tool_calls_total{tool="other",outcome="failed"}': 1,
+  'turnkeeper_actions_requested_total{kind="outputs"}': 0,
+  'turnkeeper_actions_requested_total{kind="approval"}': 0,
+  'turnkeeper_actions_decided_total{outcome="answered"}': 0,
+  'turnkeeper_actions_decided_total{outcome="approved"}': 0,
+  'turnkeeper_actions_decided_total{outcome="denied"}': 0,
+  'turnkeeper_actions_decided_total{outcome="expired"}': 0,
   'turnkeeper_compensations_total{outcome="undone"}': 0,
   'turnkeeper_compensations_total{outcome="failed"}': 0,
   'turnkeeper_compensations_total{outcome="lost"}': 0,
+  ...Object.fromEntries(
+    RECONCILED.map((kind) => [`turnkeeper_reconciled_total{kind="${kind}"}`, 0]),
+  ),
   'turnkeeper_fence_refusals_total{reason="turn_sealed"}': 0,
   'turnkeeper_fence_refusals_total{reason="turn_not_found"}': 0,
   'turnkeeper_fence_refusals_total{reason="store_rolled_back"}': 0,

@@ -4,6 +4,7 @@ import {
   answer,
   createsOf,
   effectsOf,
+  expectNextTurn,
   heldAnswer,
   newTalk,
   resultOf,
@@ -44,6 +45,17 @@ describe('a turn that is retried', { timeout: 120_000 }, () => {
     ]);
     expect(effectsOf(current, turn).map(({ tool }) => tool)).toEqual(['touch', 'send']);
     expect(effectsOf(current, again)).toEqual([]);
+    // What it reused is an effect of the turn that `origin` names.
+    expect(await turns.result(again.id)).toMatchObject({
+      effects: [],
+      turn: { origin: { turnId: turn.id } },
+    });
+    expect(await turns.result(turn.id)).toMatchObject({
+      effects: [
+        { callId: 'call_touch', outcome: 'done' },
+        { callId: 'call_send', outcome: 'done' },
+      ],
+    });
     expect(await turns.retry(turn.id, { idempotencyKey: 'once more' })).toMatchObject({
       id: again.id,
     });
@@ -125,6 +137,25 @@ describe('a turn that is edited', { timeout: 120_000 }, () => {
     expect(await itemsOf(current, talk.conversationId)).toEqual(before);
     expect(await turns.get(second.id)).toMatchObject({ status: 'in_progress' });
     await turns.cancel(second.id);
+  });
+
+  it('is told of what is undone after the branch was made', async () => {
+    const { current } = world;
+    const { turns } = current.turnkeeper;
+    const { talk, turn: first } = await turnOf(current, ['reserve'], answer('Reserved.'));
+    await resultOf(current, first);
+    await current.offline.script([answer('By train.'), answer('By ship.')]);
+    const second = await say(current, talk, 'How do I get there?');
+    await resultOf(current, second);
+    const branch = await turns.edit(second.id, { input: 'And how else?' });
+    expect(await resultOf(current, branch)).toMatchObject({ answer: 'By ship.' });
+    await turns.compensate(first.id);
+    await compensationOf(current, first);
+    const undone = /reserve, called with .{0,20}: was undone/g;
+    for (const { conversationId } of [talk, branch]) {
+      await expectNextTurn(current, { ...talk, conversationId });
+      expect(JSON.stringify(await lastInput()).match(undone)).toHaveLength(1);
+    }
   });
 
   it('is refused without input, and where there is no such turn', async () => {

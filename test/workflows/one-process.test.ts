@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { describeConfig, loadConfig } from '../../src/config.ts';
+import { loadConfig } from '../../src/config.ts';
+import { describeConfig } from '../../src/config/describe.ts';
 import type { Logger } from '../../src/contracts/logger.ts';
 import { connectWithWorker } from '../../src/run-worker.ts';
 import type { Turnkeeper } from '../../src/index.ts';

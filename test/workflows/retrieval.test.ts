@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ScriptStep } from '../../src/dev/offline-model/script.ts';
 import { openStore } from '../../src/store/postgres.ts';
 import { closedHistory, decodedPayloads } from '../support/histories.ts';
-import { inputOf, runTurn, useWorld } from '../support/turns.ts';
+import { endOf, inputOf, runTurn, useWorld } from '../support/turns.ts';
 
 // Full text alone needs no extension, so the world's own PostgreSQL does for documents too.
 const world = useWorld((databaseUrl) => ({ VECTOR_DATABASE_URL: databaseUrl }));
@@ -62,6 +62,22 @@ describe('a turn with knowledge', () => {
     const kept = decodedPayloads(await closedHistory(world.current, turn.id));
     expect(kept).toContain(turn.id);
     expect(kept).not.toMatch(/xylophone|zebra|walrus|8675309|8675310|marzipan/i);
+  });
+
+  it('is retried with the passages that it had, and nothing is searched again', async () => {
+    await addDocument('tools', 'ladders.md', LADDERS);
+    const failed = await runTurn(world.current, {
+      assistant: { knowledge: { bases: ['tools'] } },
+      input: 'Where are the ladders?',
+      script: [{ kind: 'error', status: 400 }],
+    });
+    expect(failed).toMatchObject({ status: 'failed', sources: [{ text: LADDERS }] });
+    await addDocument('tools', 'other.md', 'Ladders are kept elsewhere by now.');
+    await world.current.offline.script([answer()]);
+    const again = await endOf(world.current, await world.current.turnkeeper.turns.retry(failed.id));
+    expect(again).toMatchObject({ status: 'completed', sources: failed.sources });
+    expect(again.steps.map(({ key }) => key)).toEqual(['respond:1']);
+    expect(inputOf(again.requests[0])).toEqual(inputOf(failed.requests[0]));
   });
 
   it('answers without passages when nothing fits', async () => {

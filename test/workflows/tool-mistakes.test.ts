@@ -56,6 +56,11 @@ const MISTAKES: { callId: string; call: Omit<ScriptedCall, 'callId'>; error: obj
     error: { type: 'invalid_arguments', details: ['/ must be object'] },
   },
   {
+    callId: 'without_end',
+    call: { name: 'add', arguments: `{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}` },
+    error: { type: 'invalid_arguments', details: ['/ is nested deeper than 100 levels'] },
+  },
+  {
     callId: 'thrown',
     call: { name: 'throw_error', arguments: {} },
     error: { type: 'tool_error', message: 'the disk is full' },

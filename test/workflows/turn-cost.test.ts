@@ -69,6 +69,17 @@ describe('what a turn costs in Temporal', () => {
     expectBytes(cost, 6_871);
   });
 
+  it('costs the same for arguments and output of a tool of ten characters and of a megabyte', async () => {
+    for (const length of [10, 1_048_576]) {
+      const label = 'x'.repeat(length);
+      const told = { name: 'wait_and_tell', arguments: { ms: 0, label }, callId: 'call_0' };
+      const script: ScriptStep[] = [{ kind: 'calls', calls: [told] }, answer()];
+      const cost = await turnCost(script, { tools: ['wait_and_tell'] });
+      expect(cost).toMatchObject({ workflowTasks: 4, events: 24 });
+      expectBytes(cost, 5_222);
+    }
+  });
+
   it('takes 3 events for each further tool of a round and for each further workflow task', async () => {
     const { events, workflowTasks } = await turnCost([calls(4), answer()], { tools: ['add'] });
     expect(workflowTasks).toBeGreaterThanOrEqual(4);

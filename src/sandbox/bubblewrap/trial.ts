@@ -1,5 +1,6 @@
 import { SandboxUnavailable } from '../../contracts/sandbox.ts';
 import type { SandboxLimits, SandboxRequest } from '../../contracts/sandbox.ts';
+import { describeError } from '../../contracts/thrown.ts';
 import { enableControllers } from './cgroups.ts';
 import { findHierarchies } from './hierarchy.ts';
 import type { Setup } from './process.ts';
@@ -36,7 +37,7 @@ export async function tryOut(
       await enableControllers(hierarchy);
       return { runner, versions: await versionsInside(runner) };
     } catch (error) {
-      refusals.push(error instanceof Error ? error.message : String(error));
+      refusals.push(describeError(error));
     }
   }
   throw refused(

@@ -1,5 +1,6 @@
 import Docker from 'dockerode';
 import { SandboxUnavailable } from '../../contracts/sandbox.ts';
+import { describeError } from '../../contracts/thrown.ts';
 
 /** A call that is not answered by then is given up: an engine may be frozen, or gone without a word. */
 const CALL_TIMEOUT_MS = 60_000;
@@ -60,7 +61,7 @@ export async function unlessRefused<T>({ host }: Engine, work: () => Promise<T>)
 
 /** Of the engine, or of whatever kept it from being reached. */
 export function wordsOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).trim().replace(/\.$/, '');
+  return describeError(error).trim().replace(/\.$/, '');
 }
 
 /** What of the engine's own account matters here. */
