@@ -132,6 +132,7 @@ const EXPECTED: Series = {
   'turnkeeper_model_abandoned_calls_total{model="o1"}': 0,
   'turnkeeper_model_abandoned_calls_total{model="home-grown"}': 0,
   'turnkeeper_model_abandoned_calls_total{model="gpt-5-codex"}': 0,
+  turnkeeper_model_internal_errors_total: 0,
   'turnkeeper_model_fallbacks_total{to="model"}': 1,
   'turnkeeper_model_fallbacks_total{to="answer"}': 0,
   'turnkeeper_tool_calls_total{tool="add",outcome="succeeded"}': 1,
