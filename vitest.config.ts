@@ -1,9 +1,13 @@
 import { defineConfig } from 'vitest/config';
 import LongestFirst from './test/support/longest-first.ts';
 
+/** Benchmarks are no part of `verify`: only the whole suite makes sure that they run. */
+const exclude = process.env['FULL'] === '1' ? [] : ['test/bench/**'];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    exclude,
     globalSetup: ['test/support/setup.ts'],
     reporters: ['./test/support/reporter.ts'],
     sequence: { sequencer: LongestFirst },

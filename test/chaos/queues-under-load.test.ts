@@ -8,7 +8,7 @@ import { runLoad, type Plan, type Policy } from './load/run.ts';
 const FULL = process.env['FULL'] === '1';
 const SIZE = FULL
   ? { clients: 50, turns: 2_000, conversations: 20, killEveryMs: 3_000 }
-  : { clients: 10, turns: 60, conversations: 4, killEveryMs: 4_000 };
+  : { clients: 10, turns: 40, conversations: 3, killEveryMs: 1_500 };
 const WORKERS = FULL ? 4 : 2;
 const SEED = Number(process.env['CHAOS_SEED'] ?? Math.floor(Math.random() * 2 ** 32));
 const LIMIT_MS = FULL ? 3_600_000 : 300_000;

@@ -8,6 +8,9 @@ const LONG = [
   'test/examples/batch.test.ts',
   'test/sandbox/hostile.test.ts',
   'test/chaos/stopped-sandbox.test.ts',
+  'test/chaos/effects.test.ts',
+  'test/dev/pglite.test.ts',
+  'test/chaos/kill-sandbox.test.ts',
   'test/bench/bench.test.ts',
 ];
 
